@@ -1,0 +1,1 @@
+//! Cluster CAs, client certificates and where keys are kept.

@@ -1,0 +1,1 @@
+//! A simulated OpenStack over real HTTP.

@@ -1,0 +1,1 @@
+//! What a COE needs from Heat, as pure functions.
