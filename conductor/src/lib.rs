@@ -1,1 +1,57 @@
 //! Making it happen, once, whatever crashes.
+//!
+//! The conductor carries out the operations that the API accepted. It owns the step tables, the engine that runs them
+//! and the periodic work around them. It promises nothing of its own: every promise is a row in the database before
+//! the conductor hears of it, and any number of conductors share the rows.
+
+mod clock;
+mod cluster;
+mod engine;
+mod reconcile;
+mod serve;
+mod step;
+
+use std::sync::Arc;
+
+use certs::Authority;
+use chrono::TimeDelta;
+use cloud::Cloud;
+use domain::Options;
+use store::{Doorbell, Seal, Store};
+
+pub use clock::Clock;
+pub use engine::{Advanced, Breakpoint, Engine, Point};
+pub use serve::Conductor;
+
+/// What the conductor works with.
+pub struct Deps {
+    /// Options in force.
+    pub options: Arc<Options>,
+    /// Rows and operations.
+    pub store: Store,
+    /// OpenStack.
+    pub cloud: Cloud,
+    /// Certificates and where they are kept.
+    pub certs: Authority,
+    /// Opens and seals tokens and passwords.
+    pub seal: Seal,
+    /// Rings when an operation may be due.
+    pub doorbell: Doorbell,
+    /// The one clock of leases and waits.
+    pub clock: Clock,
+    /// How long a claim lasts without renewal.
+    pub lease: TimeDelta,
+}
+
+impl Deps {
+    /// Pause between two looks at something that Heat works on.
+    pub(crate) fn poll_interval(&self) -> TimeDelta {
+        self.options.magnum_rs.status_poll_interval()
+    }
+}
+
+/// A name no other process has: host, process id and eight random hexadecimal digits.
+#[must_use]
+pub fn owner_name(host: &str) -> String {
+    format!("{host}:{}:{:08x}", std::process::id(), rand::random::<u32>())
+}

@@ -1,0 +1,164 @@
+//! The Heat stack of a cluster: made, waited for, read and removed.
+//!
+//! Its name derives from the cluster's uuid and it is tagged with it, so a rerun finds what exists.
+
+use chrono::TimeDelta;
+use cloud::heat::{self, Stack};
+use domain::{Error, NodeGroup, Status};
+use drivers::{Driver, Outputs};
+
+use crate::step::{Fail, Next, StepCtx};
+
+impl StepCtx {
+    /// The driver for the template's server type, distribution and COE.
+    pub(crate) fn driver(&self) -> Result<&'static dyn Driver, Fail> {
+        let template = self.template()?;
+        let distro = template.cluster_distro.as_deref().unwrap_or_default();
+        drivers::driver_for(&template.server_type, distro, &template.coe, &self.deps.options.drivers.disabled_drivers).ok_or_else(
+            || {
+                Fail::Fatal(Error::invalid(format!(
+                    "Cluster type ({}, {distro}, {}) not supported",
+                    template.server_type, template.coe
+                )))
+            },
+        )
+    }
+
+    /// The stack by its recorded id, else by its derived name.
+    pub(super) async fn stack(&self) -> Result<Option<Stack>, Fail> {
+        let name = self.cluster.stack_name();
+        let ident = self.cluster.stack_id.as_deref().unwrap_or(&name);
+        let project = &self.cluster.project_id;
+        self.with_any(async |session| heat::stack(session, project, ident).await).await
+    }
+
+    /// First concrete cause of a failure, in Heat's words.
+    pub(super) async fn stack_failure(&self, stack: &Stack) -> String {
+        let project = &self.cluster.project_id;
+        let cause = self.with_any(async |session| heat::first_failure(session, project, &stack.id).await).await;
+        match cause {
+            Ok(Some(cause)) => cause,
+            _ => stack.stack_status_reason.clone().unwrap_or_else(|| format!("Stack is {}", stack.stack_status)),
+        }
+    }
+}
+
+/// How long Heat is given: the cluster's `create_timeout`, else the configured one.
+pub(super) fn timeout(ctx: &StepCtx) -> TimeDelta {
+    let minutes = ctx.cluster.create_timeout.filter(|minutes| *minutes > 0);
+    TimeDelta::minutes(minutes.unwrap_or(ctx.deps.options.cluster_heat.create_timeout))
+}
+
+/// Asks Heat for the stack, or adopts the one that an earlier run of this step made.
+pub(super) async fn create_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
+    if ctx.cluster.stack_id.is_some() {
+        return Ok(Next::Done);
+    }
+    if let Some(existing) = ctx.stack().await? {
+        ctx.adopt(&existing.id);
+        return Ok(Next::Done);
+    }
+    let facts = super::facts::gather(ctx).await?;
+    let request = ctx.driver()?.stack(&facts.input(ctx, &[])?)?;
+    let caller = ctx.as_caller()?;
+    match heat::create(&caller, &ctx.cluster.project_id, &request.body()).await {
+        Ok(id) => ctx.adopt(&id),
+        Err(error) if error.cloud_status() == Some(409) => match ctx.stack().await? {
+            Some(existing) => ctx.adopt(&existing.id),
+            None => return Err(Fail::Retry(error)),
+        },
+        Err(error) => return Err(error.into()),
+    }
+    Ok(Next::Done)
+}
+
+impl StepCtx {
+    fn adopt(&mut self, stack_id: &str) {
+        self.cluster.stack_id = Some(stack_id.to_owned());
+        for group in self.groups.iter_mut().filter(|group| group.is_default) {
+            group.stack_id = Some(stack_id.to_owned());
+        }
+    }
+}
+
+/// Waits until Heat is done. The status reconciler shortens the wait; this is the slow fallback.
+pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
+    let Some(stack) = ctx.stack().await? else {
+        return Err(vanished(ctx));
+    };
+    match stack.stack_status.as_str() {
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "RESUME_COMPLETE" | "CHECK_COMPLETE" | "SNAPSHOT_COMPLETE" | "ADOPT_COMPLETE" => {
+            Ok(Next::Done)
+        }
+        status if status.ends_with("_IN_PROGRESS") => Ok(Next::Wait(ctx.deps.poll_interval())),
+        _ => {
+            let reason = ctx.stack_failure(&stack).await;
+            read_outputs(ctx, &stack);
+            Err(Fail::Fatal(Error::Refused(reason)))
+        }
+    }
+}
+
+/// Copies what the stack says about itself into the cluster.
+pub(super) async fn record_outputs(ctx: &mut StepCtx) -> Result<Next, Fail> {
+    let Some(stack) = ctx.stack().await? else {
+        return Err(vanished(ctx));
+    };
+    ctx.driver()?.outputs(&Outputs::from(&stack.outputs), &mut ctx.cluster, &mut ctx.groups)?;
+    Ok(Next::Done)
+}
+
+/// Outputs of a failed stack help to find out why; that some are missing is no second failure.
+fn read_outputs(ctx: &mut StepCtx, stack: &Stack) {
+    if let Ok(driver) = ctx.driver() {
+        let outputs = Outputs::from(&stack.outputs);
+        if let Err(error) = driver.outputs(&outputs, &mut ctx.cluster, &mut ctx.groups) {
+            tracing::debug!(error = %error, "outputs of the failed stack are incomplete");
+        }
+    }
+}
+
+/// Deletes the stack and waits until Heat has let go of it.
+pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
+    let Some(stack) = ctx.stack().await? else {
+        ctx.cluster.stack_id = None;
+        return Ok(Next::Done);
+    };
+    let status = stack.stack_status.as_str();
+    if status == "DELETE_COMPLETE" {
+        ctx.cluster.stack_id = None;
+        return Ok(Next::Done);
+    }
+    if status == "DELETE_IN_PROGRESS" {
+        return Ok(Next::Wait(ctx.deps.poll_interval()));
+    }
+    // A failed delete that this very step asked for is a result, not a reason to ask again.
+    if status == "DELETE_FAILED" && ctx.op.attempt > 0 {
+        let reason = ctx.stack_failure(&stack).await;
+        return Err(Fail::Fatal(Error::Refused(format!("Stack {} could not be deleted: {reason}", stack.stack_name))));
+    }
+    let project = ctx.cluster.project_id.clone();
+    let deleted = ctx.with_any(async |session| heat::delete(session, &project, &stack.stack_name, &stack.id).await).await;
+    match deleted {
+        Ok(()) => Ok(Next::Wait(ctx.deps.poll_interval())),
+        Err(Fail::Fatal(error)) if error.cloud_status() == Some(404) => Ok(Next::Wait(TimeDelta::seconds(1))),
+        Err(Fail::Fatal(error)) if error.cloud_status() == Some(409) => Err(Fail::Retry(error)),
+        Err(fail) => Err(fail),
+    }
+}
+
+/// Upstream's words for a stack that somebody removed behind our back.
+pub(super) fn vanished(ctx: &StepCtx) -> Fail {
+    let id = ctx.cluster.stack_id.as_deref().unwrap_or("none");
+    Fail::Fatal(Error::Refused(format!("Stack with id {id} not found in Heat.")))
+}
+
+/// The default group of workers, which every cluster has.
+pub(super) fn group<'a>(groups: &'a [NodeGroup], uuid: &str) -> Option<&'a NodeGroup> {
+    groups.iter().find(|group| group.uuid == uuid)
+}
+
+/// Heat's status words that say an update failed or was rolled back.
+pub(super) fn update_failed(status: &str) -> bool {
+    status.ends_with("_FAILED") || status == Status::RollbackComplete.as_str()
+}

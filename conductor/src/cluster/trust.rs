@@ -1,0 +1,135 @@
+//! The cluster's own Keystone user (trustee) and its trust.
+//!
+//! The name of the user derives from the cluster, and its password is stored, sealed, before the user is made: whoever
+//! dies in between, the next worker finds the user by name and still knows the password. A trust has no name; it is
+//! found by its trustee, and every trust of the trustee is removed with it.
+
+use domain::{Error, Secret};
+use rand::seq::{IndexedRandom, SliceRandom};
+
+use crate::step::{Fail, Next, StepCtx};
+
+/// Length of a trustee's password, as in Magnum.
+const PASSWORD_LENGTH: usize = 18;
+
+/// Makes the trustee and lets it act for the caller.
+pub(super) async fn grant_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
+    let user_id = ensure_trustee(ctx).await?;
+    if ctx.cluster.trust_id.is_some() {
+        return Ok(Next::Done);
+    }
+    let caller = ctx.as_caller()?;
+    let trust_id = match cloud::keystone::find_trust(&caller, &ctx.op.user_id, &user_id).await? {
+        Some(existing) => existing,
+        None => {
+            let roles = &ctx.deps.options.trust.roles;
+            cloud::keystone::create_trust(&caller, &ctx.op.user_id, &user_id, roles).await?
+        }
+    };
+    ctx.cluster.trust_id = Some(trust_id);
+    Ok(Next::Done)
+}
+
+async fn ensure_trustee(ctx: &mut StepCtx) -> Result<String, Fail> {
+    let name = ctx.cluster.trustee_name();
+    if ctx.cluster.trustee_password.is_none() {
+        let password = new_password(&ctx.deps.options.default.password_symbols)?;
+        ctx.cluster.trustee_password = Some(ctx.deps.seal.seal(&password, &ctx.cluster.uuid)?);
+        ctx.cluster.trustee_username = Some(name.clone());
+        ctx.record().await?;
+    }
+    if let Some(id) = &ctx.cluster.trustee_user_id {
+        return Ok(id.clone());
+    }
+    let admin = ctx.deps.cloud.as_domain_admin();
+    let id = match cloud::keystone::find_user(&admin, &name).await? {
+        Some(id) => id,
+        None => {
+            let password = ctx.trustee_password()?.ok_or(Fail::Lost)?;
+            cloud::keystone::create_user(&admin, &name, &password).await?
+        }
+    };
+    ctx.cluster.trustee_user_id = Some(id.clone());
+    ctx.record().await?;
+    Ok(id)
+}
+
+/// Removes the trust, acting as the trustee, then the trustee. Either may be gone already.
+pub(super) async fn revoke_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
+    let admin = ctx.deps.cloud.as_domain_admin();
+    let user_id = match &ctx.cluster.trustee_user_id {
+        Some(id) => Some(id.clone()),
+        None => cloud::keystone::find_user(&admin, &ctx.cluster.trustee_name()).await?,
+    };
+    if let Some(user_id) = user_id {
+        revoke_trusts_of(ctx, &user_id).await?;
+        cloud::keystone::delete_user(&admin, &user_id).await?;
+    }
+    ctx.cluster.trust_id = None;
+    ctx.cluster.trustee_user_id = None;
+    ctx.cluster.trustee_username = None;
+    ctx.cluster.trustee_password = None;
+    Ok(Next::Done)
+}
+
+/// Deletes every trust whose trustee is `user_id`, also one that a crash kept from being recorded.
+///
+/// A trust whose owner lost the project or a role can no longer be used and so not be deleted by its trustee; Keystone
+/// removes it with the trustee, so a refusal here must not keep the cluster from going.
+async fn revoke_trusts_of(ctx: &StepCtx, user_id: &str) -> Result<(), Fail> {
+    let Some(password) = ctx.trustee_password()? else { return Ok(()) };
+    let trustee = ctx.deps.cloud.unscoped_trustee(user_id, &password);
+    let trusts = match cloud::keystone::trusts_of_trustee(&trustee, user_id).await {
+        Ok(trusts) => trusts,
+        Err(error) if is_gone_or_refused(&error) => ctx.cluster.trust_id.iter().cloned().collect(),
+        Err(error) => return Err(error.into()),
+    };
+    for trust in trusts {
+        let session = ctx.deps.cloud.as_trust(user_id, &password, &trust);
+        match cloud::keystone::delete_trust(&session, &trust).await {
+            Ok(()) => {}
+            Err(error) if is_gone_or_refused(&error) => {
+                tracing::warn!(trust = %trust, error = %error, "trust cannot be used any more; it goes with its trustee");
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn is_gone_or_refused(error: &Error) -> bool {
+    matches!(error.cloud_status(), Some(401 | 403 | 404))
+}
+
+/// A random password with at least one character of each class.
+fn new_password(classes: &[String]) -> Result<Secret, Error> {
+    let mut rng = rand::rng();
+    let classes: Vec<Vec<char>> = classes.iter().map(|class| class.chars().collect()).filter(|c: &Vec<char>| !c.is_empty()).collect();
+    let all: Vec<char> = classes.concat();
+    let mut chars: Vec<char> = classes.iter().filter_map(|class| class.choose(&mut rng).copied()).collect();
+    while chars.len() < PASSWORD_LENGTH {
+        let char = all.choose(&mut rng).ok_or_else(|| Error::invalid("[DEFAULT] password_symbols is empty"))?;
+        chars.push(*char);
+    }
+    chars.shuffle(&mut rng);
+    Ok(Secret::from(chars.into_iter().collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_has_every_class() {
+        let classes = ["23456789".to_owned(), "ABCDEFGH".to_owned(), "abcdefgh".to_owned()];
+        for _ in 0..50 {
+            let password = new_password(&classes).unwrap();
+            let text = password.expose();
+            assert_eq!(text.chars().count(), PASSWORD_LENGTH);
+            for class in &classes {
+                assert!(text.chars().any(|c| class.contains(c)), "{class} is missing");
+            }
+        }
+        assert!(new_password(&[]).is_err());
+    }
+}

@@ -1,0 +1,316 @@
+//! The operation engine: takes a lease, runs one step, commits, and goes on until the operation waits or ends.
+//!
+//! Promises:
+//! - At least once, in order, never lost: a step that was entered is entered again until it reports an end, by this
+//!   process or by any other. Steps therefore look before they act.
+//! - One worker at a time: every write is conditional on the `generation` of the claim. A worker that lost its lease
+//!   (killed, paused, partitioned) changes nothing when it comes back, and while it runs a step it checks the lease
+//!   before each poll of the step, so a paused process does not send the request it was about to send.
+//! - Waiting is a column: no task sleeps for an operation.
+//!
+//! What a step does is not the engine's business; see [`crate::cluster`].
+
+use std::{sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{Error, Operation, OperationState};
+use futures::future::BoxFuture;
+use tracing::{Instrument, debug, info, info_span, warn};
+
+use crate::{
+    Deps,
+    step::{Fail, Next, StepCtx},
+};
+
+/// A step's function. It may run twice at any point.
+pub(crate) type StepFn = for<'a> fn(&'a mut StepCtx) -> BoxFuture<'a, Result<Next, Fail>>;
+
+/// One step as the engine sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Step {
+    /// Stored in the operation row; never renamed.
+    pub(crate) name: &'static str,
+    pub(crate) run: StepFn,
+    /// Needs the caller's token.
+    pub(crate) token: bool,
+}
+
+/// A line of an operation's table: a step and what undoes it.
+pub(crate) struct Line {
+    pub(crate) step: Step,
+    pub(crate) undo: Option<Step>,
+}
+
+/// Declares an operation as a table of `step / undo [token];` lines.
+macro_rules! operation {
+    ($(#[$doc:meta])* $table:ident { $($step:ident $(/ $undo:ident)? $([$flag:ident])?;)+ }) => {
+        $(#[$doc])*
+        pub(crate) static $table: &[$crate::engine::Line] = &[$(
+            $crate::engine::Line {
+                step: $crate::engine::Step {
+                    name: stringify!($step),
+                    run: |ctx| Box::pin($step(ctx)),
+                    token: operation!(@token $($flag)?),
+                },
+                undo: operation!(@undo $($undo)?),
+            }
+        ),+];
+    };
+    (@token) => { false };
+    (@token token) => { true };
+    (@undo) => { None };
+    (@undo $undo:ident) => {
+        Some($crate::engine::Step { name: stringify!($undo), run: |ctx| Box::pin($undo(ctx)), token: false })
+    };
+}
+pub(crate) use operation;
+
+/// Where a test may stop the engine as if the process had died.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Point {
+    /// The step was claimed, nothing was done.
+    Before,
+    /// The step did its work, nothing was committed.
+    AfterEffect,
+    /// The step was committed.
+    AfterCommit,
+}
+
+/// Answers `true` where the engine shall stop as if killed. Only tests set one.
+pub type Breakpoint = Arc<dyn Fn(&Operation, &str, Point) -> bool + Send + Sync>;
+
+/// What to do with a claimed operation; pure, so that odd cases are unit tests.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// Run the step with this index.
+    Run(usize),
+    /// The step with this index has been tried or waited for longer than allowed.
+    TimedOut(usize),
+    /// The stored step name is not in the table (written by another version).
+    Unknown,
+}
+
+/// Decides what to do next with `op`, whose steps are `names`.
+pub(crate) fn plan(op: &Operation, names: &[&str], now: DateTime<Utc>, deadline: TimeDelta) -> Action {
+    let index = if op.step.is_empty() { Some(0) } else { names.iter().position(|name| *name == op.step) };
+    match index {
+        None => Action::Unknown,
+        Some(index) if index >= names.len() => Action::Unknown,
+        Some(index) if op.attempt > 0 && now - op.step_since > deadline => Action::TimedOut(index),
+        Some(index) => Action::Run(index),
+    }
+}
+
+/// Delay before attempt number `attempt + 1`: doubling from one second to a minute.
+pub(crate) fn back_off(attempt: i64) -> TimeDelta {
+    TimeDelta::seconds(1i64 << attempt.clamp(0, 6)).min(TimeDelta::seconds(60))
+}
+
+/// How an [`Engine::advance`] ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Advanced {
+    /// Somebody else holds it, or it is not due.
+    NotClaimed,
+    /// It waits until the given time.
+    Waiting(DateTime<Utc>),
+    /// It ended; the id of the operation that may now run, if one was queued.
+    Ended(OperationState, Option<String>),
+    /// The lease was lost or the operation taken over; nothing was written.
+    Lost,
+    /// A breakpoint stopped it.
+    Crashed,
+    /// Handed back because the process is stopping.
+    Released,
+}
+
+/// Runs operations. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    deps: Arc<Deps>,
+    owner: String,
+    breakpoint: Option<Breakpoint>,
+}
+
+impl Engine {
+    /// An engine that claims under the name `owner`, unique to the process.
+    #[must_use]
+    pub fn new(deps: Arc<Deps>, owner: String) -> Self {
+        Self { deps, owner, breakpoint: None }
+    }
+
+    /// The same engine with a breakpoint, for tests that prove crash safety.
+    #[must_use]
+    pub fn with_breakpoint(mut self, breakpoint: Breakpoint) -> Self {
+        self.breakpoint = Some(breakpoint);
+        self
+    }
+
+    /// Claims operation `id` and runs it until it waits, ends or is lost.
+    ///
+    /// # Errors
+    /// When the database fails; the lease then expires and somebody carries on.
+    pub async fn advance(&self, id: &str, stopping: &(dyn Fn() -> bool + Sync)) -> Result<Advanced, Error> {
+        let now = self.deps.clock.now();
+        let Some(op) = self.deps.store.claim_operation(id, &self.owner, now, self.lease()).await? else {
+            return Ok(Advanced::NotClaimed);
+        };
+        let span = info_span!("operation", operation.id = %op.id, operation.kind = %op.kind, cluster.uuid = %op.cluster_uuid, request.id = %op.request_id);
+        self.run(op, stopping).instrument(span).await
+    }
+
+    async fn run(&self, op: Operation, stopping: &(dyn Fn() -> bool + Sync)) -> Result<Advanced, Error> {
+        let Some(mut ctx) = StepCtx::load(Arc::clone(&self.deps), op.clone()).await? else {
+            let reason = "the cluster row is gone".to_owned();
+            let ended = self.deps.store.finish(&op, store::Outcome::gone(reason), self.deps.clock.now()).await?;
+            return Ok(ended.map_or(Advanced::Lost, |next| Advanced::Ended(OperationState::Cancelled, next)));
+        };
+        let steps = crate::cluster::steps(ctx.op.kind);
+        let names: Vec<&str> = steps.iter().map(|step| step.name).collect();
+        loop {
+            if stopping() {
+                self.deps.store.release(&ctx.op).await?;
+                return Ok(Advanced::Released);
+            }
+            let deadline = crate::cluster::deadline(&ctx, &ctx.op.step);
+            let advanced = match plan(&ctx.op, &names, self.deps.clock.now(), deadline) {
+                Action::Run(index) => self.run_step(&mut ctx, &steps, index).await?,
+                Action::TimedOut(index) => {
+                    let name = names[index];
+                    let cause = ctx.op.reason.clone().unwrap_or_else(|| "it never reported an end".to_owned());
+                    Some(self.fail(&mut ctx, &format!("Timed out in step {name}: {cause}")).await?)
+                }
+                Action::Unknown => {
+                    let text = format!("The step {:?} is not known to this version of the service", ctx.op.step);
+                    Some(self.fail(&mut ctx, &text).await?)
+                }
+            };
+            if let Some(advanced) = advanced {
+                return Ok(advanced);
+            }
+        }
+    }
+
+    /// One step and its commit; `None` means: go on with the next one.
+    async fn run_step(&self, ctx: &mut StepCtx, steps: &[Step], index: usize) -> Result<Option<Advanced>, Error> {
+        let step = steps[index];
+        if ctx.op.step.is_empty() {
+            step.name.clone_into(&mut ctx.op.step);
+            ctx.op.step_since = self.deps.clock.now();
+        }
+        if self.stops_at(&ctx.op, step.name, Point::Before) {
+            return Ok(Some(Advanced::Crashed));
+        }
+        let span = info_span!("step", step = step.name, attempt = ctx.op.attempt);
+        let outcome = self.guarded(ctx, step).instrument(span).await;
+        if self.stops_at(&ctx.op, step.name, Point::AfterEffect) {
+            return Ok(Some(Advanced::Crashed));
+        }
+        let advanced = match outcome {
+            Ok(Next::Done) => self.done(ctx, steps, index).await?,
+            Ok(Next::Wait(pause)) => Some(self.wait(ctx, pause).await?),
+            Err(Fail::Retry(error)) => {
+                warn!(step = step.name, attempt = ctx.op.attempt, error = %error, "step failed and will be tried again");
+                ctx.op.reason = Some(error.to_string());
+                let pause = back_off(ctx.op.attempt);
+                Some(self.wait(ctx, pause).await?)
+            }
+            Err(Fail::Fatal(error)) => Some(self.fail(ctx, &error.to_string()).await?),
+            Err(Fail::Lost) => Some(self.lost(ctx).await?),
+        };
+        if self.stops_at(&ctx.op, step.name, Point::AfterCommit) {
+            return Ok(Some(Advanced::Crashed));
+        }
+        Ok(advanced)
+    }
+
+    /// Runs the step while renewing the lease; gives up the moment the lease has run out.
+    async fn guarded(&self, ctx: &mut StepCtx, step: Step) -> Result<Next, Fail> {
+        let op = ctx.op.clone();
+        let lease = ctx.lease.clone();
+        tokio::select! {
+            biased;
+            () = lease.expired(self.deps.clock.clone()) => Err(Fail::Lost),
+            () = self.renew(&op, &lease) => Err(Fail::Lost),
+            outcome = (step.run)(ctx) => outcome,
+        }
+    }
+
+    /// Renews until the store says that the lease is somebody else's.
+    async fn renew(&self, op: &Operation, lease: &crate::step::Lease) {
+        let every = Duration::from_millis(u64::try_from(self.lease().num_milliseconds() / 3).unwrap_or(1_000).max(50));
+        loop {
+            tokio::time::sleep(every).await;
+            let until = self.deps.clock.now() + self.lease();
+            match self.deps.store.renew_lease(op, until).await {
+                Ok(true) => lease.extend(until),
+                Ok(false) => return,
+                Err(error) => warn!(error = %error, "lease could not be renewed, trying again while it lasts"),
+            }
+        }
+    }
+
+    async fn done(&self, ctx: &mut StepCtx, steps: &[Step], index: usize) -> Result<Option<Advanced>, Error> {
+        debug!(step = steps[index].name, "step done");
+        let Some(next) = steps.get(index + 1) else {
+            return Ok(Some(self.succeed(ctx).await?));
+        };
+        let now = self.deps.clock.now();
+        next.name.clone_into(&mut ctx.op.step);
+        ctx.op.step_since = now;
+        ctx.op.attempt = 0;
+        ctx.op.reason = None;
+        ctx.op.run_at = now;
+        if !steps[index + 1..].iter().any(|step| step.token) {
+            ctx.op.sealed_token = None;
+        }
+        let kept = self.deps.store.commit_step(&ctx.op, &ctx.cluster, &ctx.groups, true, now).await?;
+        if kept { Ok(None) } else { Ok(Some(self.lost(ctx).await?)) }
+    }
+
+    async fn wait(&self, ctx: &mut StepCtx, pause: TimeDelta) -> Result<Advanced, Error> {
+        let now = self.deps.clock.now();
+        ctx.op.attempt += 1;
+        ctx.op.run_at = now + jittered(pause);
+        let kept = self.deps.store.commit_step(&ctx.op, &ctx.cluster, &ctx.groups, false, now).await?;
+        if kept { Ok(Advanced::Waiting(ctx.op.run_at)) } else { self.lost(ctx).await }
+    }
+
+    async fn succeed(&self, ctx: &mut StepCtx) -> Result<Advanced, Error> {
+        let outcome = crate::cluster::success(ctx);
+        info!(cluster.name = %ctx.cluster.name, "operation done");
+        self.end(ctx, outcome, OperationState::Done).await
+    }
+
+    async fn fail(&self, ctx: &mut StepCtx, reason: &str) -> Result<Advanced, Error> {
+        warn!(reason, step = %ctx.op.step, "operation failed");
+        let outcome = crate::cluster::failure(ctx, reason);
+        self.end(ctx, outcome, OperationState::Failed).await
+    }
+
+    async fn end(&self, ctx: &StepCtx, outcome: store::Outcome, state: OperationState) -> Result<Advanced, Error> {
+        match self.deps.store.finish(&ctx.op, outcome, self.deps.clock.now()).await? {
+            Some(next) => Ok(Advanced::Ended(state, next)),
+            None => self.lost(ctx).await,
+        }
+    }
+
+    /// The lease is gone: hand back what may still bear our name, so that a delete need not wait for it to expire.
+    async fn lost(&self, ctx: &StepCtx) -> Result<Advanced, Error> {
+        info!("operation was taken over");
+        self.deps.store.release(&ctx.op).await?;
+        Ok(Advanced::Lost)
+    }
+
+    fn lease(&self) -> TimeDelta {
+        self.deps.lease
+    }
+
+    fn stops_at(&self, op: &Operation, step: &str, point: Point) -> bool {
+        self.breakpoint.as_ref().is_some_and(|stop| stop(op, step, point))
+    }
+}
+
+/// Up to a tenth more, so that many waits that began together do not end together.
+fn jittered(pause: TimeDelta) -> TimeDelta {
+    pause + TimeDelta::milliseconds(rand::random_range(0..=(pause.num_milliseconds() / 10).max(1)))
+}

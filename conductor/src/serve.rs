@@ -1,0 +1,155 @@
+//! The loop: doorbell or sweep, bounded workers, periodic work, graceful end.
+
+use std::{
+    collections::HashSet,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use domain::Error;
+use tokio::{
+    sync::mpsc,
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
+use tracing::{debug, error, info, warn};
+
+use crate::{Deps, engine::Engine, reconcile};
+
+/// One conductor process.
+pub struct Conductor {
+    deps: Arc<Deps>,
+    engine: Engine,
+    host: String,
+}
+
+impl Conductor {
+    /// A conductor that reports itself as `host`.
+    #[must_use]
+    pub fn new(deps: Arc<Deps>, host: &str) -> Self {
+        let engine = Engine::new(Arc::clone(&deps), crate::owner_name(host));
+        Self { deps, engine, host: host.to_owned() }
+    }
+
+    /// Works until `shutdown` resolves, then finishes the steps at hand and hands their leases back.
+    ///
+    /// A failing database or broker never ends it: it says so in the log and carries on when they are back.
+    pub async fn serve(&self, shutdown: impl Future<Output = ()>) {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let mut workers = Workers::new(self.engine.clone(), Arc::clone(&stopping), self.limit());
+        let mut periodic = self.periodic();
+        let mut rings = self.deps.doorbell.listen().await;
+        let mut sweep = interval(Duration::from_secs(self.deps.options.magnum_rs.operation_sweep_interval.max(1)));
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tokio::pin!(shutdown);
+        info!(host = %self.host, "conductor ready");
+        loop {
+            tokio::select! {
+                () = &mut shutdown => break,
+                ring = rings.next() => match ring {
+                    Some(ring) => {
+                        workers.start(ring.id().to_owned());
+                        ring.ack().await;
+                    }
+                    None => tokio::time::sleep(Duration::from_millis(200)).await,
+                },
+                Some(id) = workers.wake.recv() => workers.start(id),
+                Some(ended) = workers.running.join_next(), if !workers.running.is_empty() => workers.ended(ended),
+                _ = sweep.tick() => self.sweep(&mut workers).await,
+            }
+        }
+        stopping.store(true, Ordering::Relaxed);
+        periodic.shutdown().await;
+        workers.finish(Duration::from_secs(10)).await;
+        info!(host = %self.host, "conductor stopped");
+    }
+
+    fn limit(&self) -> usize {
+        self.deps.options.magnum_rs.max_concurrent_operations.max(1)
+    }
+
+    async fn sweep(&self, workers: &mut Workers) {
+        match self.deps.store.due_operations(self.deps.clock.now(), workers.free() as i64).await {
+            Ok(ids) => ids.into_iter().for_each(|id| workers.start(id)),
+            Err(error) => warn!(error = %error, "due operations could not be read, trying again with the next sweep"),
+        }
+    }
+
+    fn periodic(&self) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(reconcile::heartbeat(Arc::clone(&self.deps), self.host.clone()));
+        tasks.spawn(reconcile::watch_stacks(Arc::clone(&self.deps), crate::owner_name(&self.host)));
+        tasks.spawn(reconcile::forget_old_operations(Arc::clone(&self.deps), crate::owner_name(&self.host)));
+        tasks
+    }
+}
+
+/// The operations this process works on, at most one task per operation.
+struct Workers {
+    engine: Engine,
+    stopping: Arc<AtomicBool>,
+    limit: usize,
+    at_work: HashSet<String>,
+    running: JoinSet<String>,
+    wake: mpsc::UnboundedReceiver<String>,
+    waker: mpsc::UnboundedSender<String>,
+}
+
+impl Workers {
+    fn new(engine: Engine, stopping: Arc<AtomicBool>, limit: usize) -> Self {
+        let (waker, wake) = mpsc::unbounded_channel();
+        Self { engine, stopping, limit, at_work: HashSet::new(), running: JoinSet::new(), wake, waker }
+    }
+
+    fn free(&self) -> usize {
+        self.limit.saturating_sub(self.running.len())
+    }
+
+    /// Starts work on an operation; at the limit, the next sweep finds it again.
+    fn start(&mut self, id: String) {
+        if self.free() == 0 || !self.at_work.insert(id.clone()) {
+            return;
+        }
+        let (engine, stopping, waker) = (self.engine.clone(), Arc::clone(&self.stopping), self.waker.clone());
+        self.running.spawn(async move {
+            match engine.advance(&id, &|| stopping.load(Ordering::Relaxed)).await {
+                Ok(advanced) => reconcile::follow_up(&engine, advanced, &id, &waker),
+                Err(error) => log_lost(&id, &error),
+            }
+            id
+        });
+    }
+
+    fn ended(&mut self, ended: Result<String, tokio::task::JoinError>) {
+        match ended {
+            Ok(id) => {
+                self.at_work.remove(&id);
+            }
+            Err(error) => {
+                error!(error = %error, "a worker died; its operation is taken up again when its lease has run out");
+                self.at_work.clear();
+            }
+        }
+    }
+
+    async fn finish(&mut self, patience: Duration) {
+        let end = Instant::now() + patience;
+        while !self.running.is_empty() {
+            match tokio::time::timeout_at(end, self.running.join_next()).await {
+                Ok(_) => debug!(left = self.running.len(), "worker finished"),
+                Err(_) => {
+                    warn!(left = self.running.len(), "workers did not finish in time, their leases will run out");
+                    self.running.shutdown().await;
+                }
+            }
+        }
+    }
+}
+
+fn log_lost(id: &str, error: &Error) {
+    warn!(operation.id = id, error = %error, cause = error.source_text(), "operation interrupted, it goes on when its lease has run out");
+}

@@ -1,0 +1,150 @@
+//! What a step gets to see and may answer.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use cloud::Session;
+use domain::{Cluster, ClusterTemplate, Error, NodeGroup, Operation};
+
+use crate::{Clock, Deps};
+
+/// How a step ended well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// The step is done; the next one may start at once.
+    Done,
+    /// Nothing went wrong, but look again after this time.
+    Wait(TimeDelta),
+}
+
+/// How a step ended badly.
+#[derive(Debug)]
+pub(crate) enum Fail {
+    /// May succeed later: tried again with growing pauses until the step's deadline.
+    Retry(Error),
+    /// Will never succeed: ends the operation, its text becomes `status_reason`.
+    Fatal(Error),
+    /// The lease is somebody else's; whatever was found out must not be written.
+    Lost,
+}
+
+impl From<Error> for Fail {
+    fn from(error: Error) -> Self {
+        if error.is_retryable() { Self::Retry(error) } else { Self::Fatal(error) }
+    }
+}
+
+/// The end of the lease as this process knows it, in milliseconds since the epoch of the conductor's clock.
+#[derive(Clone, Debug)]
+pub(crate) struct Lease(Arc<AtomicI64>);
+
+impl Lease {
+    fn until(end: DateTime<Utc>) -> Self {
+        Self(Arc::new(AtomicI64::new(end.timestamp_millis())))
+    }
+
+    pub(crate) fn extend(&self, end: DateTime<Utc>) {
+        self.0.store(end.timestamp_millis(), Ordering::Relaxed);
+    }
+
+    /// Pending while the lease lasts. Checks the clock on each poll and never wakes by itself: it is polled before the
+    /// step whenever the task wakes, which is exactly when a paused process would act.
+    pub(crate) async fn expired(&self, clock: Clock) {
+        std::future::poll_fn(|_| {
+            if clock.now().timestamp_millis() >= self.0.load(Ordering::Relaxed) {
+                std::task::Poll::Ready(())
+            } else {
+                std::task::Poll::Pending
+            }
+        })
+        .await;
+    }
+}
+
+/// Everything a step works with. Changes to `cluster` and `groups` are written by [`StepCtx::record`] or with the
+/// commit of the step, and only while the lease is held.
+pub(crate) struct StepCtx {
+    pub(crate) deps: Arc<Deps>,
+    pub(crate) op: Operation,
+    pub(crate) cluster: Cluster,
+    pub(crate) groups: Vec<NodeGroup>,
+    pub(crate) template: Option<ClusterTemplate>,
+    pub(crate) lease: Lease,
+}
+
+impl StepCtx {
+    /// Reads what `op` is about; `None` when the cluster row is gone.
+    pub(crate) async fn load(deps: Arc<Deps>, op: Operation) -> Result<Option<Self>, Error> {
+        let ident = domain::Ident::Uuid(op.cluster_uuid.clone());
+        let record = match deps.store.cluster(&store::Scope::All, &ident).await {
+            Ok(record) => record,
+            Err(Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let lease = Lease::until(op.lease_until.unwrap_or_else(|| deps.clock.now()));
+        Ok(Some(Self { cluster: record.cluster, groups: record.nodegroups, template: record.template, deps, op, lease }))
+    }
+
+    /// Writes cluster and node groups in the middle of a step, so that what was just made outside is known at once.
+    pub(crate) async fn record(&mut self) -> Result<(), Fail> {
+        let kept = self.deps.store.record(&self.op, &self.cluster, &self.groups, self.deps.clock.now()).await?;
+        if kept { Ok(()) } else { Err(Fail::Lost) }
+    }
+
+    /// The template, which must still exist while the cluster does.
+    pub(crate) fn template(&self) -> Result<&ClusterTemplate, Fail> {
+        self.template.as_ref().ok_or_else(|| {
+            Fail::Fatal(Error::NotFound { kind: "ClusterTemplate", ident: self.cluster.cluster_template_id.clone() })
+        })
+    }
+
+    /// Acts with the token of the request; fails with a text that says what to do when there is none left.
+    pub(crate) fn as_caller(&self) -> Result<Session, Fail> {
+        let sealed = self.op.sealed_token.as_deref().ok_or_else(|| {
+            Fail::Fatal(Error::Refused("The token of the request is no longer held; send the request again".to_owned()))
+        })?;
+        let token = self.deps.seal.open(sealed, &self.op.id)?;
+        Ok(self.deps.cloud.as_user(token, &self.cluster.project_id))
+    }
+
+    /// Acts with the cluster's own trust, if it has one.
+    pub(crate) fn as_trust(&self) -> Result<Option<Session>, Fail> {
+        let (Some(user), Some(trust)) = (&self.cluster.trustee_user_id, &self.cluster.trust_id) else {
+            return Ok(None);
+        };
+        let Some(password) = self.trustee_password()? else { return Ok(None) };
+        Ok(Some(self.deps.cloud.as_trust(user, password, trust)))
+    }
+
+    /// The trustee's password, opened.
+    pub(crate) fn trustee_password(&self) -> Result<Option<domain::Secret>, Fail> {
+        let Some(sealed) = &self.cluster.trustee_password else { return Ok(None) };
+        Ok(Some(self.deps.seal.open(sealed, &self.cluster.uuid)?))
+    }
+
+    /// Runs `call` as the trust, then as the caller, then as the service, going on when one of them is refused.
+    ///
+    /// A trust dies with its owner's roles and a token dies of age; neither may keep a cluster from being looked at or
+    /// deleted.
+    pub(crate) async fn with_any<T>(&self, call: impl AsyncFn(&Session) -> Result<T, Error>) -> Result<T, Fail> {
+        let mut sessions = Vec::with_capacity(3);
+        sessions.extend(self.as_trust()?);
+        if self.op.sealed_token.is_some() {
+            sessions.push(self.as_caller()?);
+        }
+        sessions.push(self.deps.cloud.as_service());
+        let mut refused = None;
+        for session in &sessions {
+            match call(session).await {
+                Err(error) if matches!(error.cloud_status(), Some(401 | 403)) => {
+                    refused.get_or_insert(error);
+                }
+                other => return Ok(other?),
+            }
+        }
+        Err(refused.map_or(Fail::Lost, Fail::from))
+    }
+}
