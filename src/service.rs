@@ -1,0 +1,271 @@
+//! Wiring: from options to running services.
+
+use std::{
+    error::Error,
+    future::Future,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use certs::Authority;
+use chrono::TimeDelta;
+use cloud::Cloud;
+use conductor::{Clock, Conductor};
+use devcloud::DevCloud;
+use domain::{Options, Policy};
+use store::{Doorbell, Seal, Store};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use crate::{
+    cli::{ConfigArguments, Outcome},
+    logging, terminal,
+};
+
+/// Reads the options and starts logging, so that warnings about them are seen.
+pub(crate) fn load(config: &ConfigArguments) -> Result<Options, Box<dyn Error>> {
+    let (options, warnings) = domain::load(&config.config_file, &config.config_dir, environment())?;
+    logging::start(&options, false);
+    for warning in warnings {
+        warn!("{warning}");
+    }
+    Ok(options)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment, to lay it over the files")]
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars()
+}
+
+pub(crate) async fn open_store(options: &Options) -> Result<Store, Box<dyn Error>> {
+    Ok(Store::connect(&options.database_connection(), store::PoolOptions::from(options)).await?)
+}
+
+/// The parts that API and conductor share.
+pub(crate) struct Parts {
+    pub(crate) options: Arc<Options>,
+    pub(crate) store: Store,
+    pub(crate) cloud: Cloud,
+    pub(crate) certs: Authority,
+    pub(crate) seal: Seal,
+    pub(crate) doorbell: Doorbell,
+    pub(crate) clock: Clock,
+}
+
+impl Parts {
+    pub(crate) async fn open(options: Options) -> Result<Self, Box<dyn Error>> {
+        let options = Arc::new(options);
+        let store = open_store(&options).await?;
+        let seal = Seal::from_options(&options)?;
+        let cloud = Cloud::new(cloud::Settings::from(options.as_ref()))?;
+        let certs = Authority::from_options(&options, store.clone(), seal.clone(), cloud.clone())?;
+        let doorbell = Doorbell::from_options(&options)?;
+        Ok(Self { options, store, cloud, certs, seal, doorbell, clock: Clock::default() })
+    }
+
+    async fn require_schema(&self) -> Outcome {
+        let pending = self.store.pending_migrations().await?;
+        if pending.is_empty() {
+            return Ok(());
+        }
+        Err(format!("the database lacks {} migration(s); run: magnum migrate", pending.len()).into())
+    }
+
+    /// Creates the schema in an empty database; an older one is left to the operator.
+    async fn migrate_if_empty(&self) -> Outcome {
+        if self.store.is_empty().await? {
+            info!(migrations = self.store.migrate().await?.len(), "created the database schema");
+        }
+        self.require_schema().await
+    }
+
+    fn api(&self) -> Result<api::Deps, Box<dyn Error>> {
+        Ok(api::Deps {
+            options: Arc::clone(&self.options),
+            store: self.store.clone(),
+            cloud: self.cloud.clone(),
+            certs: self.certs.clone(),
+            seal: self.seal.clone(),
+            doorbell: self.doorbell.clone(),
+            policy: Arc::new(Policy::from_options(&self.options)?),
+        })
+    }
+
+    fn conductor(&self) -> Conductor {
+        let deps = conductor::Deps {
+            options: Arc::clone(&self.options),
+            store: self.store.clone(),
+            cloud: self.cloud.clone(),
+            certs: self.certs.clone(),
+            seal: self.seal.clone(),
+            doorbell: self.doorbell.clone(),
+            clock: self.clock.clone(),
+            lease: TimeDelta::seconds(self.options.magnum_rs.operation_lease),
+        };
+        Conductor::new(Arc::new(deps), &self.options.host())
+    }
+}
+
+/// Address to listen on: the argument, else `[api] host` and `port`.
+fn listener(options: &Options, listen: Option<SocketAddr>) -> Result<TcpListener, Box<dyn Error>> {
+    let address = listen.map_or_else(|| options.api_address(), |address| address.to_string());
+    TcpListener::bind(&address).map_err(|error| format!("cannot listen on {address}: {error}").into())
+}
+
+pub(crate) async fn api(config: &ConfigArguments, listen: Option<SocketAddr>) -> Outcome {
+    let parts = Parts::open(load(config)?).await?;
+    parts.require_schema().await?;
+    let listener = listener(&parts.options, listen)?;
+    Ok(api::serve(parts.api()?, listener, stop_signal()).await?)
+}
+
+pub(crate) async fn conductor(config: &ConfigArguments) -> Outcome {
+    let parts = Parts::open(load(config)?).await?;
+    parts.require_schema().await?;
+    parts.conductor().serve(stop_signal()).await;
+    Ok(())
+}
+
+pub(crate) async fn all(config: &ConfigArguments, listen: Option<SocketAddr>) -> Outcome {
+    let parts = Parts::open(load(config)?).await?;
+    parts.migrate_if_empty().await?;
+    let listener = listener(&parts.options, listen)?;
+    both(&parts, listener, stop_signal()).await
+}
+
+/// API and conductor until `stop`; the API ends first, so that what it accepts last is still handed over.
+pub(crate) async fn both(parts: &Parts, listener: TcpListener, stop: impl Future<Output = ()>) -> Outcome {
+    let (stopping, mut stopped) = watch::channel(false);
+    let conductor = parts.conductor();
+    let work = conductor.serve(async move {
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    });
+    let serve = async {
+        let served = api::serve(parts.api()?, listener, stop).await;
+        let _ = stopping.send(true);
+        Ok::<(), Box<dyn Error>>(served?)
+    };
+    let (served, ()) = tokio::join!(serve, work);
+    served
+}
+
+pub(crate) async fn migrate(config: &ConfigArguments) -> Outcome {
+    let store = open_store(&load(config)?).await?;
+    let applied = store.migrate().await?;
+    if applied.is_empty() {
+        terminal::say("The database schema is current.");
+    }
+    for name in applied {
+        terminal::say(&format!("applied {name}"));
+    }
+    Ok(())
+}
+
+/// A folder for state: the given one, or a temporary one that goes with this value.
+pub(crate) enum StateDir {
+    Kept(PathBuf),
+    Temporary(tempfile::TempDir),
+}
+
+impl StateDir {
+    pub(crate) fn open(kept: Option<PathBuf>) -> std::io::Result<Self> {
+        match kept {
+            Some(path) => {
+                std::fs::create_dir_all(&path)?;
+                Ok(Self::Kept(path))
+            }
+            None => Ok(Self::Temporary(tempfile::TempDir::with_prefix("magnum-")?)),
+        }
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Kept(path) => path,
+            Self::Temporary(folder) => folder.path(),
+        }
+    }
+}
+
+/// A whole service on a simulated cloud, listening but not yet serving.
+pub(crate) struct DevService {
+    pub(crate) cloud: DevCloud,
+    pub(crate) parts: Parts,
+    pub(crate) listener: TcpListener,
+    pub(crate) url: String,
+}
+
+/// Starts the simulated cloud and opens a service that uses it.
+pub(crate) async fn on_devcloud(
+    config: &ConfigArguments,
+    listen: SocketAddr,
+    state: &StateDir,
+    stack_delay: Duration,
+) -> Result<DevService, Box<dyn Error>> {
+    let listener = TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let url = format!("http://{}", listener.local_addr()?);
+    let settings = devcloud::Settings { magnum_url: Some(format!("{url}/v1")), stack_delay, ..devcloud::Settings::default() };
+    let cloud = DevCloud::start(settings).await?;
+    let overrides = devcloud_options(&cloud, state.path());
+    let (options, _) = domain::load(&config.config_file, &config.config_dir, environment().chain(overrides))?;
+    let parts = Parts::open(options).await?;
+    parts.migrate_if_empty().await?;
+    Ok(DevService { cloud, parts, listener, url })
+}
+
+/// What an operator would write into magnum.conf for the simulated cloud, in the spelling of the environment.
+fn devcloud_options(cloud: &DevCloud, state: &Path) -> Vec<(String, String)> {
+    let seed = cloud.seed();
+    let pairs = [
+        ("OS_DEFAULT__STATE_PATH", state.display().to_string()),
+        ("OS_DATABASE__CONNECTION", format!("sqlite:///{}", state.join("magnum.sqlite").display())),
+        ("OS_KEYSTONE_AUTHTOKEN__WWW_AUTHENTICATE_URI", cloud.auth_url()),
+        ("OS_KEYSTONE_AUTHTOKEN__AUTH_URL", cloud.auth_url()),
+        ("OS_KEYSTONE_AUTHTOKEN__USERNAME", seed.service_user.clone()),
+        ("OS_KEYSTONE_AUTHTOKEN__PASSWORD", seed.service_password.clone()),
+        ("OS_KEYSTONE_AUTHTOKEN__PROJECT_NAME", seed.service_project.clone()),
+        ("OS_KEYSTONE_AUTHTOKEN__USER_DOMAIN_NAME", "Default".to_owned()),
+        ("OS_KEYSTONE_AUTHTOKEN__PROJECT_DOMAIN_NAME", "Default".to_owned()),
+        ("OS_TRUST__TRUSTEE_DOMAIN_NAME", seed.trustee_domain.clone()),
+        ("OS_TRUST__TRUSTEE_DOMAIN_ADMIN_NAME", seed.trustee_admin.clone()),
+        ("OS_TRUST__TRUSTEE_DOMAIN_ADMIN_PASSWORD", seed.trustee_admin_password.clone()),
+        ("OS_TRUST__CLUSTER_USER_TRUST", "true".to_owned()),
+        ("OS_CINDER_CLIENT__REGION_NAME", "RegionOne".to_owned()),
+        ("OS_MAGNUM_RS__STATUS_POLL_INTERVAL", "1".to_owned()),
+        ("OS_MAGNUM_RS__OPERATION_SWEEP_INTERVAL", "1".to_owned()),
+    ];
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+pub(crate) async fn all_on_devcloud(config: &ConfigArguments, listen: Option<SocketAddr>, state_dir: Option<PathBuf>) -> Outcome {
+    let state = StateDir::open(state_dir)?;
+    let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9511)));
+    let service = on_devcloud(config, listen, &state, Duration::from_secs(5)).await?;
+    logging::start(&service.parts.options, false);
+    terminal::say(&format!("# Magnum at {} with a simulated OpenStack. Stop it with Ctrl-C.", service.url));
+    terminal::say("# Paste these lines into another terminal, then try: openstack coe cluster template list");
+    for (name, value) in service.cloud.env("demo", "demo") {
+        terminal::say(&format!("export {name}={value}"));
+    }
+    both(&service.parts, service.listener, stop_signal()).await?;
+    service.cloud.stop().await;
+    Ok(())
+}
+
+/// Resolves on SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    let interrupt = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+        }
+        Err(_) => {
+            let _ = interrupt.await;
+        }
+    }
+    info!("stopping: finishing requests and handing leases back");
+}
