@@ -96,6 +96,13 @@ impl Error {
         Self::Invalid(text.into())
     }
 
+    /// A 400 for a field whose value is wrong. The value is quoted, cut after 100 characters.
+    #[must_use]
+    pub fn bad_value(field: &str, value: &str, reason: &str) -> Self {
+        let end = value.char_indices().nth(100).map_or(value.len(), |(at, _)| at);
+        Self::Invalid(format!("Invalid input for field/attribute {field}. Value: '{}'. {reason}", &value[..end]))
+    }
+
     /// An internal failure with its cause.
     pub fn internal(doing: impl Into<String>, source: impl Into<Source>) -> Self {
         Self::Internal { doing: doing.into(), source: Some(source.into()) }

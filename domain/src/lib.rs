@@ -4,12 +4,17 @@
 //! vocabulary and every rule can be tested without a server.
 
 mod caller;
+pub mod checks;
 mod cluster;
 mod error;
 mod ident;
 mod labels;
+mod literal;
+mod new_cluster;
+mod new_template;
 mod nodegroup;
 mod operation;
+mod patch;
 mod status;
 mod template;
 
@@ -18,7 +23,11 @@ pub use cluster::{Cluster, HealthStatus};
 pub use error::{Error, Result};
 pub use ident::Ident;
 pub use labels::Labels;
+pub use literal::parse_literal;
+pub use new_cluster::{ClusterRequest, NewCluster};
+pub use new_template::{TemplateRequest, changed_attributes, check_referenced};
 pub use nodegroup::{NodeGroup, Role, Taint};
 pub use operation::{Operation, OperationKind, OperationState, ResizeParams};
+pub use patch::{Patch, PatchRules};
 pub use status::Status;
 pub use template::ClusterTemplate;
