@@ -46,7 +46,12 @@ pub struct Deps {
 impl Deps {
     /// Pause between two looks at something that Heat works on.
     pub(crate) fn poll_interval(&self) -> TimeDelta {
-        self.options.magnum_rs.status_poll_interval()
+        TimeDelta::seconds(self.options.magnum_rs.status_poll_interval.max(1))
+    }
+
+    /// Pause of a step that the watch over the stacks wakes early; only its fallback.
+    pub(crate) fn long_wait(&self) -> TimeDelta {
+        self.poll_interval() * 6
     }
 }
 

@@ -130,21 +130,37 @@ impl StepCtx {
     /// A trust dies with its owner's roles and a token dies of age; neither may keep a cluster from being looked at or
     /// deleted.
     pub(crate) async fn with_any<T>(&self, call: impl AsyncFn(&Session) -> Result<T, Error>) -> Result<T, Fail> {
-        let mut sessions = Vec::with_capacity(3);
-        sessions.extend(self.as_trust()?);
-        if self.op.sealed_token.is_some() {
-            sessions.push(self.as_caller()?);
-        }
-        sessions.push(self.deps.cloud.as_service());
+        let trust = self.as_trust()?;
+        let caller = self.caller_if_held()?;
+        self.first_allowed(trust.into_iter().chain(caller).chain([self.deps.cloud.as_service()]), call).await
+    }
+
+    /// Like [`Self::with_any`], but as the caller first: Heat stores who changes a stack and acts for them later.
+    pub(crate) async fn with_caller_first<T>(&self, call: impl AsyncFn(&Session) -> Result<T, Error>) -> Result<T, Fail> {
+        let caller = self.caller_if_held()?;
+        let trust = self.as_trust()?;
+        self.first_allowed(caller.into_iter().chain(trust), call).await
+    }
+
+    fn caller_if_held(&self) -> Result<Option<Session>, Fail> {
+        self.op.sealed_token.is_some().then(|| self.as_caller()).transpose()
+    }
+
+    async fn first_allowed<T>(
+        &self,
+        sessions: impl Iterator<Item = Session>,
+        call: impl AsyncFn(&Session) -> Result<T, Error>,
+    ) -> Result<T, Fail> {
         let mut refused = None;
-        for session in &sessions {
-            match call(session).await {
+        for session in sessions {
+            match call(&session).await {
                 Err(error) if matches!(error.cloud_status(), Some(401 | 403)) => {
                     refused.get_or_insert(error);
                 }
                 other => return Ok(other?),
             }
         }
-        Err(refused.map_or(Fail::Lost, Fail::from))
+        let nobody = || Error::Refused("Neither the token of the request nor the trust of the cluster is left to act with".to_owned());
+        Err(refused.unwrap_or_else(nobody).into())
     }
 }

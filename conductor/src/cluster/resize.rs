@@ -55,7 +55,7 @@ pub(super) async fn await_resize(ctx: &mut StepCtx) -> Result<Next, Fail> {
     };
     let status = stack.stack_status.as_str();
     if status.ends_with("_IN_PROGRESS") {
-        return Ok(Next::Wait(ctx.deps.poll_interval()));
+        return Ok(Next::Wait(ctx.deps.long_wait()));
     }
     if update_failed(status) {
         let reason = ctx.stack_failure(&stack).await;

@@ -90,7 +90,7 @@ pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "RESUME_COMPLETE" | "CHECK_COMPLETE" | "SNAPSHOT_COMPLETE" | "ADOPT_COMPLETE" => {
             Ok(Next::Done)
         }
-        status if status.ends_with("_IN_PROGRESS") => Ok(Next::Wait(ctx.deps.poll_interval())),
+        status if status.ends_with("_IN_PROGRESS") => Ok(Next::Wait(ctx.deps.long_wait())),
         _ => {
             let reason = ctx.stack_failure(&stack).await;
             read_outputs(ctx, &stack);
