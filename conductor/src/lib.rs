@@ -60,3 +60,9 @@ impl Deps {
 pub fn owner_name(host: &str) -> String {
     format!("{host}:{}:{:08x}", std::process::id(), rand::random::<u32>())
 }
+
+/// Names of the steps of an operation, in order.
+#[must_use]
+pub fn step_names(kind: domain::OperationKind) -> Vec<&'static str> {
+    cluster::steps(kind).iter().map(|step| step.name).collect()
+}

@@ -1,0 +1,205 @@
+//! A world per test: database, simulated cloud, API on a free port, and an engine that the test advances by hand.
+//!
+//! The conductor does not run by itself, so a test decides what happens when; its clock is moved instead of slept.
+
+use std::{net::TcpListener, sync::Arc, time::Duration};
+
+use chrono::TimeDelta;
+use conductor::{Advanced, Breakpoint, Clock, Engine, Point};
+use devcloud::DevCloud;
+use domain::{Operation, OperationState, Options, Policy};
+use serde_json::{Value, json};
+use store::{Doorbell, Seal, Store};
+use tokio::sync::oneshot;
+
+/// Longer than any lease or wait.
+const LEAP: Duration = Duration::from_secs(120);
+
+pub(crate) struct World {
+    pub(crate) cloud: DevCloud,
+    pub(crate) store: Store,
+    pub(crate) deps: Arc<conductor::Deps>,
+    pub(crate) url: String,
+    http: reqwest::Client,
+    token: String,
+    stop: Option<oneshot::Sender<()>>,
+    served: Option<tokio::task::JoinHandle<()>>,
+    _state: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let settings = devcloud::Settings {
+            magnum_url: Some(format!("{url}/v1")),
+            stack_delay: Duration::from_millis(20),
+            ..devcloud::Settings::default()
+        };
+        let cloud = DevCloud::start(settings).await.unwrap();
+        let options = Arc::new(options(&cloud, state.path()));
+        let store = Store::connect(&options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
+        store.migrate().await.unwrap();
+        let seal = Seal::from_options(&options).unwrap();
+        let client = cloud::Cloud::new(cloud::Settings::from(options.as_ref())).unwrap();
+        let certs = certs::Authority::from_options(&options, store.clone(), seal.clone(), client.clone()).unwrap();
+        let doorbell = Doorbell::from_options(&options).unwrap();
+        let api = api::Deps {
+            options: Arc::clone(&options),
+            store: store.clone(),
+            cloud: client.clone(),
+            certs: certs.clone(),
+            seal: seal.clone(),
+            doorbell: doorbell.clone(),
+            policy: Arc::new(Policy::from_options(&options).unwrap()),
+        };
+        let (stop, stopped) = oneshot::channel::<()>();
+        let served = tokio::spawn(async move {
+            let until = async {
+                let _ = stopped.await;
+            };
+            api::serve(api, listener, until).await.unwrap();
+        });
+        let deps = conductor::Deps {
+            options,
+            store: store.clone(),
+            cloud: client,
+            certs,
+            seal,
+            doorbell,
+            clock: Clock::default(),
+            lease: TimeDelta::seconds(60),
+        };
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let token = token(&http, &cloud).await;
+        Self { cloud, store, deps: Arc::new(deps), url, http, token, stop: Some(stop), served: Some(served), _state: state }
+    }
+
+    /// Stops the service; call at the end of each test.
+    pub(crate) async fn end(mut self) {
+        let unfinished = self.store.operations(None, true, 100).await.unwrap();
+        assert!(unfinished.is_empty(), "unfinished operations are left: {unfinished:?}");
+        let _ = self.stop.take().unwrap().send(());
+        self.served.take().unwrap().await.unwrap();
+        self.cloud.stop().await;
+    }
+
+    pub(crate) async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let mut request = self
+            .http
+            .request(method.parse().unwrap(), format!("{}/v1{path}", self.url))
+            .header("x-auth-token", &self.token)
+            .header("openstack-api-version", "container-infra latest");
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let bytes = answer.bytes().await.unwrap();
+        (status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() })
+    }
+
+    pub(crate) async fn template(&self) {
+        let body = json!({"name": "k8s", "coe": "kubernetes", "image_id": "fedora-atomic-27", "external_network_id": "public",
+            "keypair_id": "testkey", "flavor_id": "m1.small", "master_flavor_id": "m1.small", "docker_volume_size": 5});
+        let (status, answer) = self.send("POST", "/clustertemplates", Some(body)).await;
+        assert_eq!(status, 201, "{answer}");
+    }
+
+    /// Accepts a new cluster; its uuid.
+    pub(crate) async fn accept_create(&self, name: &str) -> String {
+        let body = json!({"name": name, "cluster_template_id": "k8s", "node_count": 1});
+        let (status, answer) = self.send("POST", "/clusters", Some(body)).await;
+        assert_eq!(status, 202, "{answer}");
+        answer["uuid"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn accept_resize(&self, uuid: &str, count: i64) {
+        let body = json!([{"op": "replace", "path": "/node_count", "value": count}]);
+        let (status, answer) = self.send("PATCH", &format!("/clusters/{uuid}"), Some(body)).await;
+        assert_eq!(status, 202, "{answer}");
+    }
+
+    pub(crate) async fn accept_delete(&self, uuid: &str) {
+        let (status, answer) = self.send("DELETE", &format!("/clusters/{uuid}"), None).await;
+        assert_eq!(status, 204, "{answer}");
+    }
+
+    pub(crate) async fn cluster(&self, uuid: &str) -> Option<Value> {
+        match self.send("GET", &format!("/clusters/{uuid}"), None).await {
+            (200, cluster) => Some(cluster),
+            (404, _) => None,
+            (status, answer) => panic!("{status}: {answer}"),
+        }
+    }
+
+    /// The one live operation of a cluster.
+    pub(crate) async fn active(&self, uuid: &str) -> Operation {
+        let operations = self.store.operations(Some(uuid), true, 10).await.unwrap();
+        operations.into_iter().find(|op| op.state == OperationState::Active).expect("an active operation")
+    }
+
+    pub(crate) fn engine(&self) -> Engine {
+        Engine::new(Arc::clone(&self.deps), conductor::owner_name("test"))
+    }
+
+    /// An engine that dies the first time it gets to `point` of `step`.
+    pub(crate) fn dying_engine(&self, step: &'static str, point: Point) -> Engine {
+        let fired = std::sync::atomic::AtomicBool::new(false);
+        let breakpoint: Breakpoint = Arc::new(move |_, at, when| {
+            at == step && when == point && !fired.swap(true, std::sync::atomic::Ordering::Relaxed)
+        });
+        self.engine().with_breakpoint(breakpoint)
+    }
+
+    /// Advances everything that is due, moving the clock over waits, until nothing is left unfinished.
+    pub(crate) async fn run_until_idle(&self, engine: &Engine) {
+        for _ in 0..400 {
+            let unfinished = self.store.operations(None, true, 100).await.unwrap();
+            let Some(op) = unfinished.iter().find(|op| op.state == OperationState::Active) else {
+                assert!(unfinished.is_empty(), "queued without an active one: {unfinished:?}");
+                return;
+            };
+            if let Advanced::NotClaimed | Advanced::Waiting(_) | Advanced::Crashed = engine.advance(&op.id, &|| false).await.unwrap() {
+                self.deps.clock.advance(LEAP);
+                tokio::time::sleep(Duration::from_millis(25)).await;
+            }
+        }
+        panic!("operations never ended: {:?}", self.store.operations(None, true, 10).await.unwrap());
+    }
+}
+
+fn options(cloud: &DevCloud, state: &std::path::Path) -> Options {
+    let seed = cloud.seed();
+    let state = state.display();
+    let pairs = [
+        ("OS_DEFAULT__STATE_PATH", state.to_string()),
+        ("OS_DATABASE__CONNECTION", format!("sqlite:///{state}/magnum.sqlite")),
+        ("OS_KEYSTONE_AUTHTOKEN__WWW_AUTHENTICATE_URI", cloud.auth_url()),
+        ("OS_KEYSTONE_AUTHTOKEN__AUTH_URL", cloud.auth_url()),
+        ("OS_KEYSTONE_AUTHTOKEN__USERNAME", seed.service_user.clone()),
+        ("OS_KEYSTONE_AUTHTOKEN__PASSWORD", seed.service_password.clone()),
+        ("OS_KEYSTONE_AUTHTOKEN__PROJECT_NAME", seed.service_project.clone()),
+        ("OS_KEYSTONE_AUTHTOKEN__USER_DOMAIN_NAME", "Default".to_owned()),
+        ("OS_KEYSTONE_AUTHTOKEN__PROJECT_DOMAIN_NAME", "Default".to_owned()),
+        ("OS_TRUST__TRUSTEE_DOMAIN_NAME", seed.trustee_domain.clone()),
+        ("OS_TRUST__TRUSTEE_DOMAIN_ADMIN_NAME", seed.trustee_admin.clone()),
+        ("OS_TRUST__TRUSTEE_DOMAIN_ADMIN_PASSWORD", seed.trustee_admin_password.clone()),
+        ("OS_TRUST__CLUSTER_USER_TRUST", "true".to_owned()),
+        ("OS_CINDER_CLIENT__REGION_NAME", "RegionOne".to_owned()),
+        ("OS_CLUSTER_HEAT__CREATE_TIMEOUT", "600".to_owned()),
+        ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "1000".to_owned()),
+    ];
+    let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
+    domain::load(&[], &[], pairs).unwrap().0
+}
+
+async fn token(http: &reqwest::Client, cloud: &DevCloud) -> String {
+    let env: std::collections::BTreeMap<String, String> = cloud.env("demo", "demo").into_iter().collect();
+    let user = json!({"name": env["OS_USERNAME"], "password": env["OS_PASSWORD"], "domain": {"name": "Default"}});
+    let scope = json!({"project": {"name": env["OS_PROJECT_NAME"], "domain": {"name": "Default"}}});
+    let body = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}});
+    let answer = http.post(format!("{}/auth/tokens", cloud.auth_url())).json(&body).send().await.unwrap();
+    answer.headers()["x-subject-token"].to_str().unwrap().to_owned()
+}
