@@ -205,37 +205,13 @@ pub(crate) async fn on_devcloud(
 ) -> Result<DevService, Box<dyn Error>> {
     let listener = TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let url = format!("http://{}", listener.local_addr()?);
-    let settings = devcloud::Settings { magnum_url: Some(format!("{url}/v1")), stack_delay, ..devcloud::Settings::default() };
+    let settings = devcloud::Settings { magnum_url: Some(format!("{url}/v1")), stack_delay, play_nodes: true, ..devcloud::Settings::default() };
     let cloud = DevCloud::start(settings).await?;
-    let overrides = devcloud_options(&cloud, state.path());
+    let overrides = cloud.magnum_options(state.path());
     let (options, _) = domain::load(&config.config_file, &config.config_dir, environment().chain(overrides))?;
     let parts = Parts::open(options).await?;
     parts.migrate_if_empty().await?;
     Ok(DevService { cloud, parts, listener, url })
-}
-
-/// What an operator would write into magnum.conf for the simulated cloud, in the spelling of the environment.
-fn devcloud_options(cloud: &DevCloud, state: &Path) -> Vec<(String, String)> {
-    let seed = cloud.seed();
-    let pairs = [
-        ("OS_DEFAULT__STATE_PATH", state.display().to_string()),
-        ("OS_DATABASE__CONNECTION", format!("sqlite:///{}", state.join("magnum.sqlite").display())),
-        ("OS_KEYSTONE_AUTHTOKEN__WWW_AUTHENTICATE_URI", cloud.auth_url()),
-        ("OS_KEYSTONE_AUTHTOKEN__AUTH_URL", cloud.auth_url()),
-        ("OS_KEYSTONE_AUTHTOKEN__USERNAME", seed.service_user.clone()),
-        ("OS_KEYSTONE_AUTHTOKEN__PASSWORD", seed.service_password.clone()),
-        ("OS_KEYSTONE_AUTHTOKEN__PROJECT_NAME", seed.service_project.clone()),
-        ("OS_KEYSTONE_AUTHTOKEN__USER_DOMAIN_NAME", "Default".to_owned()),
-        ("OS_KEYSTONE_AUTHTOKEN__PROJECT_DOMAIN_NAME", "Default".to_owned()),
-        ("OS_TRUST__TRUSTEE_DOMAIN_NAME", seed.trustee_domain.clone()),
-        ("OS_TRUST__TRUSTEE_DOMAIN_ADMIN_NAME", seed.trustee_admin.clone()),
-        ("OS_TRUST__TRUSTEE_DOMAIN_ADMIN_PASSWORD", seed.trustee_admin_password.clone()),
-        ("OS_TRUST__CLUSTER_USER_TRUST", "true".to_owned()),
-        ("OS_CINDER_CLIENT__REGION_NAME", "RegionOne".to_owned()),
-        ("OS_MAGNUM_RS__STATUS_POLL_INTERVAL", "1".to_owned()),
-        ("OS_MAGNUM_RS__OPERATION_SWEEP_INTERVAL", "1".to_owned()),
-    ];
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 pub(crate) async fn all_on_devcloud(config: &ConfigArguments, listen: Option<SocketAddr>, state_dir: Option<PathBuf>) -> Outcome {

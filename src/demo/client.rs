@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use devcloud::DevCloud;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// A logged-in tenant.
 pub(super) struct Client {
@@ -16,13 +16,7 @@ impl Client {
     /// Gets a token for `demo` in project `demo`, as the `openstack` command does.
     pub(super) async fn login(cloud: &DevCloud, url: &str) -> Result<Self, Box<dyn Error>> {
         let http = reqwest::Client::builder().no_proxy().build()?;
-        let env: std::collections::BTreeMap<String, String> = cloud.env("demo", "demo").into_iter().collect();
-        let variable = |name: &str| env.get(name).cloned().unwrap_or_default();
-        let user = json!({"name": variable("OS_USERNAME"), "password": variable("OS_PASSWORD"), "domain": {"name": variable("OS_USER_DOMAIN_NAME")}});
-        let scope = json!({"project": {"name": variable("OS_PROJECT_NAME"), "domain": {"name": variable("OS_PROJECT_DOMAIN_NAME")}}});
-        let body = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}});
-        let answer = http.post(format!("{}/auth/tokens", cloud.auth_url())).json(&body).send().await?.error_for_status()?;
-        let token = answer.headers().get("x-subject-token").ok_or("Keystone gave no token")?.to_str()?.to_owned();
+        let token = cloud.login("demo").await?;
         Ok(Self { http, url: format!("{url}/v1"), token })
     }
 

@@ -35,6 +35,7 @@ impl World {
         let settings = devcloud::Settings {
             magnum_url: Some(format!("{url}/v1")),
             stack_delay: Duration::from_millis(20),
+            play_nodes: true,
             ..devcloud::Settings::default()
         };
         let cloud = DevCloud::start(settings).await.unwrap();
@@ -72,7 +73,7 @@ impl World {
             lease: TimeDelta::seconds(60),
         };
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let token = token(&http, &cloud).await;
+        let token = cloud.login("demo").await.unwrap();
         Self { cloud, store, deps: Arc::new(deps), url, http, token, stop: Some(stop), served: Some(served), _state: state }
     }
 
@@ -171,35 +172,7 @@ impl World {
 }
 
 fn options(cloud: &DevCloud, state: &std::path::Path) -> Options {
-    let seed = cloud.seed();
-    let state = state.display();
-    let pairs = [
-        ("OS_DEFAULT__STATE_PATH", state.to_string()),
-        ("OS_DATABASE__CONNECTION", format!("sqlite:///{state}/magnum.sqlite")),
-        ("OS_KEYSTONE_AUTHTOKEN__WWW_AUTHENTICATE_URI", cloud.auth_url()),
-        ("OS_KEYSTONE_AUTHTOKEN__AUTH_URL", cloud.auth_url()),
-        ("OS_KEYSTONE_AUTHTOKEN__USERNAME", seed.service_user.clone()),
-        ("OS_KEYSTONE_AUTHTOKEN__PASSWORD", seed.service_password.clone()),
-        ("OS_KEYSTONE_AUTHTOKEN__PROJECT_NAME", seed.service_project.clone()),
-        ("OS_KEYSTONE_AUTHTOKEN__USER_DOMAIN_NAME", "Default".to_owned()),
-        ("OS_KEYSTONE_AUTHTOKEN__PROJECT_DOMAIN_NAME", "Default".to_owned()),
-        ("OS_TRUST__TRUSTEE_DOMAIN_NAME", seed.trustee_domain.clone()),
-        ("OS_TRUST__TRUSTEE_DOMAIN_ADMIN_NAME", seed.trustee_admin.clone()),
-        ("OS_TRUST__TRUSTEE_DOMAIN_ADMIN_PASSWORD", seed.trustee_admin_password.clone()),
-        ("OS_TRUST__CLUSTER_USER_TRUST", "true".to_owned()),
-        ("OS_CINDER_CLIENT__REGION_NAME", "RegionOne".to_owned()),
-        ("OS_CLUSTER_HEAT__CREATE_TIMEOUT", "600".to_owned()),
-        ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "1000".to_owned()),
-    ];
-    let pairs = pairs.into_iter().map(|(name, value)| (name.to_owned(), value));
-    domain::load(&[], &[], pairs).unwrap().0
-}
-
-async fn token(http: &reqwest::Client, cloud: &DevCloud) -> String {
-    let env: std::collections::BTreeMap<String, String> = cloud.env("demo", "demo").into_iter().collect();
-    let user = json!({"name": env["OS_USERNAME"], "password": env["OS_PASSWORD"], "domain": {"name": "Default"}});
-    let scope = json!({"project": {"name": env["OS_PROJECT_NAME"], "domain": {"name": "Default"}}});
-    let body = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}});
-    let answer = http.post(format!("{}/auth/tokens", cloud.auth_url())).json(&body).send().await.unwrap();
-    answer.headers()["x-subject-token"].to_str().unwrap().to_owned()
+    let own = [("OS_CLUSTER_HEAT__CREATE_TIMEOUT", "600"), ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "1000")];
+    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain(own)).unwrap().0
 }

@@ -1,0 +1,260 @@
+//! What a request costs: time, SQL statements and Keystone calls, next to a raw actix-web + sqlx read.
+//!
+//! Run with `make bench`. Load generator, server and database share the machine, so the figures compare with each
+//! other and not with another machine's. The counts are exact and are what must not grow.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops at the first surprise and prints a table")]
+
+use std::{
+    net::TcpListener,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use actix_web::{App, HttpResponse, HttpServer, web};
+use devcloud::DevCloud;
+use domain::{Cluster, Labels, NodeGroup, Operation, OperationKind, OperationState, Policy, Status};
+use futures::future::join_all;
+use serde_json::{Value, json};
+use store::{Doorbell, Seal, Store};
+
+const CLUSTERS: usize = 10_000;
+const CONNECTIONS: usize = 8;
+const SECONDS: u64 = 3;
+
+struct Bench {
+    cloud: DevCloud,
+    store: Store,
+    http: reqwest::Client,
+    token: String,
+    url: String,
+}
+
+#[tokio::main]
+async fn main() {
+    let state = tempfile::tempdir().unwrap();
+    let bench = Bench::start(state.path()).await;
+    let first = bench.fill().await;
+    println!("{CLUSTERS} clusters, {CONNECTIONS} connections, {SECONDS} s each, SQLite; all on one machine");
+    println!("{:<34}{:>10}{:>10}{:>10}{:>8}{:>10}", "request", "per s", "p50 ms", "p99 ms", "SQL", "Keystone");
+    let raw = raw_server(&state.path().join("magnum.sqlite")).await;
+    bench.measure("raw actix-web + sqlx, one row", "GET", &format!("{raw}/{first}"), None).await;
+    let url = &bench.url;
+    bench.measure("cluster show", "GET", &format!("{url}/v1/clusters/{first}"), None).await;
+    bench.measure("cluster list, 20 of 10,000", "GET", &format!("{url}/v1/clusters?limit=20"), None).await;
+    let deep = bench.deep_marker().await;
+    bench.measure("cluster list, last page", "GET", &format!("{url}/v1/clusters?limit=20&marker={deep}"), None).await;
+    bench.measure("cluster detail, 20 of 10,000", "GET", &format!("{url}/v1/clusters/detail?limit=20"), None).await;
+    bench.measure("template show", "GET", &format!("{url}/v1/clustertemplates/k8s"), None).await;
+    bench.measure("template create", "POST", &format!("{url}/v1/clustertemplates"), Some(template())).await;
+    let create = json!({"cluster_template_id": "k8s", "node_count": 1});
+    bench.measure("cluster create", "POST", &format!("{url}/v1/clusters"), Some(create)).await;
+}
+
+impl Bench {
+    async fn start(state: &std::path::Path) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let settings = devcloud::Settings { magnum_url: Some(format!("{url}/v1")), ..devcloud::Settings::default() };
+        let cloud = DevCloud::start(settings).await.unwrap();
+        let quota = ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT".to_owned(), "1000000".to_owned());
+        let options = Arc::new(domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain([quota])).unwrap().0);
+        let store = Store::connect(&options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
+        store.migrate().await.unwrap();
+        let seal = Seal::from_options(&options).unwrap();
+        let client = cloud::Cloud::new(cloud::Settings::from(options.as_ref())).unwrap();
+        let deps = api::Deps {
+            certs: certs::Authority::from_options(&options, store.clone(), seal.clone(), client.clone()).unwrap(),
+            doorbell: Doorbell::from_options(&options).unwrap(),
+            policy: Arc::new(Policy::from_options(&options).unwrap()),
+            options,
+            store: store.clone(),
+            cloud: client,
+            seal,
+        };
+        tokio::spawn(async move { api::serve(deps, listener, std::future::pending()).await.unwrap() });
+        let http = reqwest::Client::builder().no_proxy().build().unwrap();
+        let token = cloud.login("demo").await.unwrap();
+        Self { cloud, store, http, token, url }
+    }
+
+    /// A template through the API, then the clusters straight into the store; the uuid of one in the middle.
+    async fn fill(&self) -> String {
+        let answer = self.request("POST", &format!("{}/v1/clustertemplates", self.url), Some(&template())).await;
+        let template: Value = answer.json().await.unwrap();
+        let begun = Instant::now();
+        for number in 0..CLUSTERS {
+            let (cluster, groups, operation) = rows(&template, number);
+            self.store.insert_cluster(&cluster, &groups, &operation, i64::MAX).await.unwrap();
+        }
+        println!("filled in {:.1} s", begun.elapsed().as_secs_f64());
+        uuid_of(CLUSTERS / 2)
+    }
+
+    async fn deep_marker(&self) -> String {
+        uuid_of(CLUSTERS - 21)
+    }
+
+    async fn request(&self, method: &str, url: &str, body: Option<&Value>) -> reqwest::Response {
+        let mut request = self.http.request(method.parse().unwrap(), url).header("x-auth-token", &self.token);
+        request = request.header("openstack-api-version", "container-infra latest");
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        request.send().await.unwrap().error_for_status().unwrap()
+    }
+
+    async fn measure(&self, name: &str, method: &str, url: &str, body: Option<Value>) {
+        self.request(method, url, body.as_ref()).await;
+        let (statements, keystone) = (self.store.statements(), self.keystone_calls());
+        let end = Instant::now() + Duration::from_secs(SECONDS);
+        let workers = (0..CONNECTIONS).map(|_| async {
+            let mut times = Vec::new();
+            while Instant::now() < end {
+                let begun = Instant::now();
+                self.request(method, url, body.as_ref()).await.bytes().await.unwrap();
+                times.push(begun.elapsed());
+            }
+            times
+        });
+        let mut times: Vec<Duration> = join_all(workers).await.concat();
+        times.sort_unstable();
+        let count = times.len();
+        let ms = |at: usize| times[at.min(count - 1)].as_secs_f64() * 1000.0;
+        let each = |before: u64, after: u64| (after - before) as f64 / count as f64;
+        println!(
+            "{name:<34}{:>10.0}{:>10.2}{:>10.2}{:>8.2}{:>10.4}",
+            count as f64 / SECONDS as f64,
+            ms(count / 2),
+            ms(count * 99 / 100),
+            each(statements, self.store.statements()),
+            each(keystone, self.keystone_calls()),
+        );
+    }
+
+    fn keystone_calls(&self) -> u64 {
+        self.cloud.calls().iter().filter(|call| call.path.contains("/auth/tokens")).count() as u64
+    }
+}
+
+fn uuid_of(number: usize) -> String {
+    format!("00000000-0000-4000-8000-{number:012x}")
+}
+
+fn template() -> Value {
+    json!({"name": "k8s", "coe": "kubernetes", "image_id": "fedora-atomic-27", "external_network_id": "public",
+        "keypair_id": "testkey", "flavor_id": "m1.small", "master_flavor_id": "m1.small"})
+}
+
+fn rows(template: &Value, number: usize) -> (Cluster, [NodeGroup; 2], Operation) {
+    let text = |key: &str| template[key].as_str().unwrap().to_owned();
+    let uuid = uuid_of(number);
+    let now = chrono::Utc::now();
+    let cluster = Cluster {
+        id: 0,
+        uuid: uuid.clone(),
+        name: format!("bench-{number}"),
+        project_id: text("project_id"),
+        user_id: text("user_id"),
+        cluster_template_id: text("uuid"),
+        keypair: Some("testkey".to_owned()),
+        flavor_id: Some("m1.small".to_owned()),
+        master_flavor_id: Some("m1.small".to_owned()),
+        docker_volume_size: None,
+        labels: Labels::from([("kube_tag", "v1.11.5")]),
+        create_timeout: Some(60),
+        discovery_url: None,
+        fixed_network: None,
+        fixed_subnet: None,
+        floating_ip_enabled: true,
+        master_lb_enabled: false,
+        status: Status::CreateInProgress,
+        status_reason: None,
+        health_status: None,
+        health_status_reason: std::collections::BTreeMap::new(),
+        stack_id: None,
+        api_address: None,
+        coe_version: None,
+        container_version: None,
+        ca_cert_ref: None,
+        magnum_cert_ref: None,
+        etcd_ca_cert_ref: None,
+        front_proxy_ca_cert_ref: None,
+        trust_id: None,
+        trustee_username: None,
+        trustee_user_id: None,
+        trustee_password: None,
+        created_at: now,
+        updated_at: None,
+    };
+    let group = |name: &str, role: &str, digit: u8| NodeGroup {
+        id: 0,
+        uuid: format!("{digit}{}", &uuid[1..]),
+        name: name.to_owned(),
+        cluster_id: uuid.clone(),
+        project_id: cluster.project_id.clone(),
+        role: role.to_owned(),
+        is_default: true,
+        node_count: 1,
+        min_node_count: 0,
+        max_node_count: None,
+        flavor_id: Some("m1.small".to_owned()),
+        image_id: Some("fedora-atomic-27".to_owned()),
+        docker_volume_size: None,
+        labels: cluster.labels.clone(),
+        node_addresses: vec!["203.0.113.31".to_owned()],
+        stack_id: None,
+        status: Status::CreateInProgress,
+        status_reason: None,
+        version: None,
+        node_labels: std::collections::BTreeMap::new(),
+        node_taints: Vec::new(),
+        created_at: now,
+        updated_at: None,
+    };
+    let groups = [group(NodeGroup::DEFAULT_MASTER, "master", 1), group(NodeGroup::DEFAULT_WORKER, "worker", 2)];
+    let operation = Operation {
+        id: format!("3{}", &uuid[1..]),
+        seq: 0,
+        cluster_uuid: uuid,
+        project_id: cluster.project_id.clone(),
+        user_id: cluster.user_id.clone(),
+        request_id: String::new(),
+        kind: OperationKind::Create,
+        params: json!({}),
+        state: OperationState::Active,
+        step: String::new(),
+        attempt: 0,
+        run_at: now,
+        step_since: now,
+        lease_owner: None,
+        lease_until: None,
+        generation: 0,
+        sealed_token: None,
+        reason: None,
+        created_at: now,
+        updated_at: None,
+        finished_at: None,
+    };
+    (cluster, groups, operation)
+}
+
+/// What the machine can do at best: one row by uuid over the same libraries, without Magnum.
+async fn raw_server(path: &std::path::Path) -> String {
+    use sqlx::Row;
+    let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = HttpServer::new(move || {
+        App::new().app_data(web::Data::new(pool.clone())).route(
+            "/{uuid}",
+            web::get().to(|pool: web::Data<sqlx::SqlitePool>, uuid: web::Path<String>| async move {
+                let row = sqlx::query("SELECT * FROM cluster WHERE uuid = ?").bind(uuid.into_inner());
+                let row = row.fetch_one(pool.get_ref()).await.unwrap();
+                HttpResponse::Ok().json(json!({"uuid": row.get::<String, _>("uuid"), "name": row.get::<String, _>("name")}))
+            }),
+        )
+    });
+    tokio::spawn(server.workers(2).disable_signals().listen(listener).unwrap().run());
+    url
+}
