@@ -1,0 +1,363 @@
+//! Heat: stacks, their resources and events.
+//!
+//! Stacks are named by id or name alone; Heat answers with a redirect to the full path, which the pipeline follows.
+
+use domain::Result;
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::session::{Service, Session};
+
+/// Stacks asked for at once.
+const PAGE: usize = 200;
+
+/// Heat's calls in one identity's name.
+#[derive(Debug)]
+pub struct Heat<'a>(&'a Session);
+
+/// A stack read by itself.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Stack {
+    /// Id.
+    pub id: String,
+    /// Name.
+    #[serde(rename = "stack_name")]
+    pub name: String,
+    /// `CREATE_IN_PROGRESS`, `UPDATE_FAILED` and so on.
+    #[serde(rename = "stack_status")]
+    pub status: String,
+    /// Heat's sentence about the status.
+    #[serde(rename = "stack_status_reason", default)]
+    pub status_reason: Option<String>,
+    /// Parameters in force; hidden ones show as stars.
+    #[serde(default)]
+    pub parameters: Map<String, Value>,
+    /// Outputs; empty unless they were asked for.
+    #[serde(default)]
+    pub outputs: Vec<Output>,
+    /// Tags given at creation.
+    #[serde(default)]
+    pub tags: Option<Vec<String>>,
+    /// Project that owns it, in the answers that tell.
+    #[serde(default)]
+    pub project: Option<String>,
+    /// When it was created, Heat's text.
+    #[serde(default)]
+    pub creation_time: Option<String>,
+    /// When it was last updated, Heat's text; `None` before the first update.
+    #[serde(default)]
+    pub updated_time: Option<String>,
+}
+
+impl Stack {
+    /// Value of an output, if it is there and not null.
+    #[must_use]
+    pub fn output(&self, key: &str) -> Option<&Value> {
+        self.outputs.iter().find(|o| o.output_key == key).map(|o| &o.output_value).filter(|v| !v.is_null())
+    }
+}
+
+/// An output of a stack.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Output {
+    /// Name.
+    pub output_key: String,
+    /// Value of any shape.
+    #[serde(default)]
+    pub output_value: Value,
+    /// Why there is no value.
+    #[serde(default)]
+    pub output_error: Option<String>,
+}
+
+/// A resource of a stack or of a stack nested in it.
+#[derive(Clone, Debug, Deserialize, PartialEq)]
+pub struct Resource {
+    /// Name in its template.
+    #[serde(rename = "resource_name")]
+    pub name: String,
+    /// Type, for example `OS::Nova::Server`.
+    #[serde(rename = "resource_type")]
+    pub kind: String,
+    /// Id in its service; empty before creation.
+    #[serde(rename = "physical_resource_id", default)]
+    pub physical_id: Option<String>,
+    /// `CREATE_COMPLETE` and so on.
+    #[serde(rename = "resource_status")]
+    pub status: String,
+    /// Heat's sentence about the status.
+    #[serde(rename = "resource_status_reason", default)]
+    pub status_reason: Option<String>,
+    /// Resource in the parent stack that holds this one's stack.
+    #[serde(default)]
+    pub parent_resource: Option<String>,
+}
+
+/// An event of a stack.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Event {
+    /// Resource it is about; the stack's name for the stack itself.
+    pub resource_name: Option<String>,
+    /// `CREATE_FAILED` and so on.
+    pub resource_status: Option<String>,
+    /// Heat's sentence.
+    pub resource_status_reason: Option<String>,
+    /// When, Heat's text.
+    pub event_time: Option<String>,
+}
+
+/// Which stacks a list holds.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, PartialEq, Eq)]
+pub struct StackFilter {
+    /// Any of these ids; empty for all.
+    pub ids: Vec<String>,
+    /// Any of these statuses; empty for all.
+    pub statuses: Vec<String>,
+    /// All of these tags; empty for all.
+    pub tags: Vec<String>,
+    /// Exactly this name.
+    pub name: Option<String>,
+    /// Stacks of all projects; Heat allows it to few.
+    pub all_projects: bool,
+}
+
+#[derive(Deserialize)]
+struct OneStack {
+    stack: Stack,
+}
+#[derive(Deserialize)]
+struct Created {
+    stack: CreatedStack,
+}
+#[derive(Deserialize)]
+struct CreatedStack {
+    id: String,
+}
+#[derive(Deserialize)]
+struct Stacks {
+    stacks: Vec<Stack>,
+}
+#[derive(Deserialize)]
+struct Resources {
+    resources: Vec<Resource>,
+}
+#[derive(Deserialize)]
+struct Events {
+    events: Vec<Event>,
+}
+
+/// Text parameters that may be secret and so must not come back in an error.
+fn secrets(body: &Value) -> impl Iterator<Item = &str> {
+    let parameters = body.get("parameters").and_then(Value::as_object);
+    parameters.into_iter().flatten().filter_map(|(name, value)| {
+        let secret = ["password", "secret", "token", "private_key", "ca_key", "trust_id"];
+        secret.iter().any(|word| name.contains(word)).then(|| value.as_str()).flatten()
+    })
+}
+
+impl<'a> Heat<'a> {
+    pub(crate) fn new(session: &'a Session) -> Self {
+        Self(session)
+    }
+
+    /// Creates a stack from a request body and answers its id. A name that is taken is a 409.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn create(&self, body: &Value) -> Result<String> {
+        let name = body["stack_name"].as_str().unwrap_or_default();
+        let mut call = self.0.post(Service::Heat, format!("create stack {name}")).path(&["stacks"]);
+        for secret in secrets(body) {
+            call = call.hide(secret);
+        }
+        // Repeating is noticed: the name is taken then.
+        Ok(call.json(body.clone()).repeatable().send().await?.json::<Created>()?.stack.id)
+    }
+
+    /// The stack of this id or name, without outputs.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn stack(&self, ident: &str) -> Result<Option<Stack>> {
+        self.read(ident, false).await
+    }
+
+    /// The stack of this id or name with its outputs, which costs Heat noticeably more.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn stack_with_outputs(&self, ident: &str) -> Result<Option<Stack>> {
+        self.read(ident, true).await
+    }
+
+    async fn read(&self, ident: &str, outputs: bool) -> Result<Option<Stack>> {
+        let mut call = self.0.get(Service::Heat, format!("read stack {ident}")).path(&["stacks", ident]);
+        if !outputs {
+            call = call.query("resolve_outputs", "False");
+        }
+        call.find().await?.map(|reply| Ok(reply.json::<OneStack>()?.stack)).transpose()
+    }
+
+    /// All stacks that match, read in pages.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn stacks(&self, filter: &StackFilter) -> Result<Vec<Stack>> {
+        let mut found: Vec<Stack> = Vec::new();
+        loop {
+            let mut call = self.0.get(Service::Heat, "list stacks").path(&["stacks"]).query("limit", PAGE.to_string());
+            for id in &filter.ids {
+                call = call.query("id", id);
+            }
+            for status in &filter.statuses {
+                call = call.query("status", status);
+            }
+            if !filter.tags.is_empty() {
+                call = call.query("tags", filter.tags.join(","));
+            }
+            if let Some(name) = &filter.name {
+                call = call.query("name", name);
+            }
+            if filter.all_projects {
+                call = call.query("global_tenant", "True");
+            }
+            if let Some(last) = found.last() {
+                call = call.query("marker", &last.id);
+            }
+            let page = call.send().await?.json::<Stacks>()?.stacks;
+            let full = page.len() >= PAGE;
+            found.extend(page);
+            if !full {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Replaces template and parameters (PUT); 404 and 409 (busy) are errors.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn update(&self, ident: &str, body: &Value) -> Result<()> {
+        self.change(Method::PUT, ident, body).await
+    }
+
+    /// Changes some parameters and keeps the rest (PATCH).
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn patch(&self, ident: &str, body: &Value) -> Result<()> {
+        self.change(Method::PATCH, ident, body).await
+    }
+
+    async fn change(&self, method: Method, ident: &str, body: &Value) -> Result<()> {
+        let mut call = self.0.call(Service::Heat, method, format!("update stack {ident}")).path(&["stacks", ident]);
+        for secret in secrets(body) {
+            call = call.hide(secret);
+        }
+        call.json(body.clone()).send().await?;
+        Ok(())
+    }
+
+    /// Starts deleting a stack; `false` when there was none.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn delete(&self, ident: &str) -> Result<bool> {
+        self.0.delete(Service::Heat, format!("delete stack {ident}")).path(&["stacks", ident]).done().await
+    }
+
+    /// Resources down to `nested_depth` levels below the stack, of one type or of all; empty when there is no stack.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn resources(&self, ident: &str, nested_depth: u8, kind: Option<&str>) -> Result<Vec<Resource>> {
+        let mut call = self.0.get(Service::Heat, format!("list the resources of stack {ident}"));
+        call = call.path(&["stacks", ident, "resources"]).query("nested_depth", nested_depth.to_string());
+        if let Some(kind) = kind {
+            call = call.query("type", kind);
+        }
+        let Some(reply) = call.find().await? else { return Ok(Vec::new()) };
+        Ok(reply.json::<Resources>()?.resources)
+    }
+
+    /// Resources in a failed state, nested ones included, the most concrete first: a resource that only repeats what
+    /// failed inside it comes last.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn failed_resources(&self, ident: &str) -> Result<Vec<Resource>> {
+        let mut failed = self.resources(ident, 5, None).await?;
+        failed.retain(|r| r.status.ends_with("_FAILED"));
+        failed.sort_by_key(vagueness);
+        Ok(failed)
+    }
+
+    /// The first concrete cause of a failed stack as `<resource>: <reason>`.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn failed_reason(&self, ident: &str) -> Result<Option<String>> {
+        let failed = self.failed_resources(ident).await?;
+        let first = failed.iter().find(|r| r.status_reason.as_deref().is_some_and(|reason| !reason.is_empty()));
+        Ok(first.map(|r| format!("{}: {}", r.name, r.status_reason.as_deref().unwrap_or_default())))
+    }
+
+    /// Events, oldest first; empty when there is no stack.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn events(&self, ident: &str) -> Result<Vec<Event>> {
+        let call = self.0.get(Service::Heat, format!("list the events of stack {ident}"));
+        let Some(reply) = call.path(&["stacks", ident, "events"]).find().await? else { return Ok(Vec::new()) };
+        Ok(reply.json::<Events>()?.events)
+    }
+}
+
+/// 0 for a cause, 1 for what was stopped because of it, 2 for a parent that repeats it, 3 for nothing said.
+fn vagueness(resource: &Resource) -> u8 {
+    let reason = resource.status_reason.as_deref().unwrap_or_default();
+    if reason.is_empty() {
+        3
+    } else if reason.contains("resources.") {
+        // "BadRequest: resources.kube_master.resources[0].resources.node: ..." is the parents' form.
+        2
+    } else if reason.contains("aborted") || reason.contains("cancelled") {
+        1
+    } else {
+        0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cause_comes_before_its_echoes() {
+        let resource = |name: &str, reason: &str| Resource {
+            name: name.to_owned(),
+            kind: "t".to_owned(),
+            physical_id: None,
+            status: "CREATE_FAILED".to_owned(),
+            status_reason: Some(reason.to_owned()),
+            parent_resource: None,
+        };
+        let mut all = [
+            resource("silent", ""),
+            resource("kube_masters", "ResourceInError: resources.kube_masters.resources[0]: No valid host"),
+            resource("lb", "CREATE aborted (Task create from LoadBalancer)"),
+            resource("kube-master", "ResourceInError: Went to status ERROR due to \"No valid host was found\""),
+        ];
+        all.sort_by_key(vagueness);
+        let names: Vec<_> = all.iter().map(|r| r.name.as_str()).collect();
+        assert_eq!(names, ["kube-master", "lb", "kube_masters", "silent"]);
+    }
+
+    #[test]
+    fn secret_parameters_are_known_by_name() {
+        let body = serde_json::json!({"parameters": {"trustee_password": "pw-1", "fixed_network": "n", "number": 3}});
+        assert_eq!(secrets(&body).collect::<Vec<_>>(), ["pw-1"]);
+        assert_eq!(secrets(&serde_json::json!({})).count(), 0);
+    }
+}
