@@ -1,0 +1,129 @@
+#!/usr/bin/env bash
+# What `make test` runs: the checks and every test, each part with its time, and one closing line with all counts.
+#
+# All parts run even when one fails, so that one run tells everything; the exit status is then 1. Servers that were
+# started for it end with it, also on Ctrl-C or when this script is killed.
+
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+usage() {
+    cat <<'TEXT'
+tests/run.sh [PART...]     default: all parts in this order
+
+  format    rustfmt on every .rs file, shellcheck on every script
+  lint      clippy on all crates and their tests, warnings are errors
+  rust      all Rust tests; needs MariaDB, PostgreSQL and RabbitMQ, see tests/services.sh
+  clients   the real OpenStack clients, and the commands of README.md
+
+The full output of each part is kept in target/test-logs/PART.log.
+TEXT
+}
+
+for part in "$@"; do
+    case $part in
+        format | lint | rust | clients) ;;
+        *) usage && exit 2 ;;
+    esac
+done
+[ $# -gt 0 ] || set -- format lint rust clients
+
+target=${CARGO_TARGET_DIR:-$PWD/target}
+logs=$target/test-logs
+mkdir -p "$logs"
+passed=0
+failed=0
+skipped=0
+
+say() { printf '%s\n' "$*"; }
+clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
+
+# Every source file that is or could be tracked; outside a git checkout every one there is.
+files() {
+    if git rev-parse --is-inside-work-tree >/dev/null 2>&1; then
+        git ls-files --cached --others --exclude-standard "$@" | while read -r file; do [ ! -f "$file" ] || echo "$file"; done
+    else
+        find . -path ./target -prune -o -type f \( "${find_names[@]}" \) -print
+    fi
+}
+
+run_format() {
+    # By file, because the modules that a build script finds are invisible to `cargo fmt`.
+    local find_names=(-name '*.rs') edition
+    edition=$(sed -n 's/^edition = "\(.*\)"/\1/p' Cargo.toml)
+    files '*.rs' | xargs rustfmt --check --edition "$edition"
+    find_names=(-name '*.sh' -o -path ./.ci/run)
+    files '*.sh' .ci/run | xargs grep -lE '^#!.*sh' | xargs shellcheck
+}
+
+run_lint() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
+
+# One `cargo` invocation for the whole workspace: another selection of packages would build dependencies again.
+run_rust() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --workspace --no-fail-fast --status-level slow --final-status-level fail
+        cargo test --quiet --workspace --doc
+    else
+        cargo test --workspace --no-fail-fast
+    fi
+}
+
+run_clients() { tests/clients/run.sh; }
+
+# Adds up what the runners say of themselves; a part without a runner counts as one check.
+count() {
+    local log=$1 status=$2 sums
+    sums=$(sed 's/\x1b\[[0-9;]*m//g' "$log" | awk '
+        function number(word,   found) { return match($0, "[0-9]+ " word) ? substr($0, RSTART, RLENGTH) + 0 : 0 }
+        /^ *Summary \[.*tests? run:/ || /^test result: / || /^=+ .*(passed|failed|error).* in [0-9.]+s/ {
+            passed += number("passed"); failed += number("failed") + number("timed out") + number("error")
+            skipped += number("skipped") + number("ignored"); seen = 1
+        }
+        END { print passed + 0, failed + 0, skipped + 0, seen + 0 }')
+    read -r ok bad left seen <<<"$sums"
+    if [ "$seen" = 0 ] && [ "$status" = 0 ]; then ok=1; fi
+    if [ "$bad" = 0 ] && [ "$status" != 0 ]; then bad=1; fi
+    passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + left))
+}
+
+run_part() {
+    local part=$1 begun=$SECONDS status ok bad left seen
+    say "== $(clock $SECONDS) $part"
+    # Not as a condition (`if`, `||`): inside one the shell would go on after a failed command.
+    set +e
+    (set -e; "run_$part") 2>&1 | tee "$logs/$part.log"
+    status=${PIPESTATUS[0]}
+    set -e
+    count "$logs/$part.log" "$status"
+    if [ "$status" = 0 ]; then
+        say "== $(clock $SECONDS) $part: ok, $ok passed, $((SECONDS - begun)) s"
+    else
+        say "== $(clock $SECONDS) $part: FAILED, $ok passed, $bad failed, $((SECONDS - begun)) s"
+    fi
+}
+
+start_servers() {
+    local begun=$SECONDS lines
+    say "== $(clock $SECONDS) servers"
+    export MAGNUM_SERVICES_DIR=$target/services.$$
+    trap 'tests/services.sh down' EXIT
+    trap 'exit 130' INT TERM HUP
+    lines=$(tests/services.sh up --for $$)
+    eval "$lines"
+    say "== $(clock $SECONDS) servers: ok, $((SECONDS - begun)) s"
+}
+
+command -v cargo >/dev/null || { say 'cargo is missing: install Rust (rustup), then run this again'; exit 1; }
+tests/services.sh tools
+case " $* " in
+    *' rust '*) start_servers ;;
+esac
+for part in "$@"; do run_part "$part"; done
+
+say "== $(clock $SECONDS) all parts done"
+if [ $skipped -gt 0 ]; then
+    say "$passed passed, $failed failed, $skipped skipped"
+else
+    say "$passed passed, $failed failed"
+fi
+[ $failed = 0 ]
