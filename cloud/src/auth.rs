@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Error, Result};
+use domain::{Error, Result, Secret};
 use futures::future::BoxFuture;
 use openstack::auth::AuthType;
 use openstack::{EndpointFilters, ErrorKind};
 use reqwest::{Method, RequestBuilder, Url};
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
@@ -40,7 +39,7 @@ pub(crate) enum Auth {
 /// A token with what Keystone said about it.
 #[derive(Debug)]
 pub(crate) struct Held {
-    pub(crate) secret: SecretString,
+    pub(crate) secret: Secret,
     pub(crate) facts: Facts,
     renew_at: DateTime<Utc>,
 }
@@ -51,15 +50,15 @@ pub(crate) struct Login {
     /// For errors: "log in as the service user".
     doing: String,
     identity: Value,
-    password: SecretString,
+    password: Option<Secret>,
     scope: Option<Value>,
     held: Mutex<Option<Arc<Held>>>,
 }
 
 /// The caller's own token, forwarded as it is.
 pub(crate) struct UserToken {
-    secret: SecretString,
-    project: Option<String>,
+    secret: Secret,
+    project: String,
     identity: Identity,
 }
 
@@ -96,7 +95,7 @@ impl Login {
         core: Arc<Core>,
         doing: impl Into<String>,
         user: Value,
-        password: SecretString,
+        password: Option<Secret>,
         scope: Option<Value>,
     ) -> Arc<Self> {
         Arc::new(Self { core, doing: doing.into(), identity: user, password, scope, held: Mutex::new(None) })
@@ -115,12 +114,13 @@ impl Login {
     }
 
     async fn login(&self) -> Result<Held> {
+        let blank = |what: &str| Error::Internal { doing: format!("{}: no {what} is set", self.doing), source: None };
+        let password = self.password.as_ref().ok_or_else(|| blank("password"))?;
         if self.identity.is_null() {
-            let doing = format!("{}: no user is configured", self.doing);
-            return Err(Error::Internal { doing, source: None });
+            return Err(blank("user"));
         }
         let mut user = self.identity.clone();
-        user["password"] = self.password.expose_secret().into();
+        user["password"] = password.expose().into();
         let mut auth = json!({ "identity": { "methods": ["password"], "password": { "user": user } } });
         if let Some(scope) = &self.scope {
             auth["scope"] = scope.clone();
@@ -135,9 +135,9 @@ impl Login {
         };
         let answer = self.core.exchange(&exchange, None, &self.doing).await?;
         if !answer.status.is_success() {
-            return Err(answer.into_error(Service::Keystone, &self.doing, [self.password.expose_secret()]));
+            return Err(answer.into_error(Service::Keystone, &self.doing, [password.expose()]));
         }
-        let secret = answer.header("x-subject-token").map(SecretString::from).ok_or_else(|| Error::Cloud {
+        let secret = answer.header("x-subject-token").map(Secret::new).ok_or_else(|| Error::Cloud {
             service: Service::Keystone.name(),
             doing: self.doing.clone(),
             status: None,
@@ -149,10 +149,10 @@ impl Login {
         Ok(Held { secret, facts, renew_at })
     }
 
-    async fn drop_token(&self, rejected: Option<&SecretString>) {
+    async fn drop_token(&self, rejected: Option<&Secret>) {
         let mut slot = self.held.lock().await;
         let same = match (&*slot, rejected) {
-            (Some(held), Some(rejected)) => held.secret.expose_secret() == rejected.expose_secret(),
+            (Some(held), Some(rejected)) => held.secret.expose() == rejected.expose(),
             (Some(_), None) => true,
             (None, _) => false,
         };
@@ -163,7 +163,7 @@ impl Login {
 }
 
 impl UserToken {
-    pub(crate) fn new(secret: SecretString, project: Option<String>, identity: Identity) -> Arc<Self> {
+    pub(crate) fn new(secret: Secret, project: String, identity: Identity) -> Arc<Self> {
         Arc::new(Self { secret, project, identity })
     }
 
@@ -179,12 +179,12 @@ impl UserToken {
             let Some(valid) = self.identity.validate(&self.secret).await? else {
                 return Err(refused("it has expired or was revoked".to_owned()));
             };
-            match (&self.project, &valid.caller.project_id) {
-                (Some(wanted), actual) if actual.as_ref() != Some(wanted) => {
-                    let actual = actual.as_deref().unwrap_or("no project");
-                    Err(refused(format!("it is scoped to {actual}, but {wanted} is needed")))
+            match valid.caller.project_id.as_deref() {
+                Some(actual) if actual == self.project => Ok(valid.facts()),
+                actual => {
+                    let actual = actual.unwrap_or("no project");
+                    Err(refused(format!("it is scoped to {actual}, but project {} is needed", self.project)))
                 }
-                _ => Ok(valid.facts()),
             }
         })
     }
@@ -192,7 +192,7 @@ impl UserToken {
 
 impl Auth {
     /// A token that is worth sending.
-    pub(crate) async fn token(&self) -> Result<SecretString> {
+    pub(crate) async fn token(&self) -> Result<Secret> {
         match self {
             Self::Login(login) => Ok(login.held().await?.secret.clone()),
             Self::User(user) => Ok(user.secret.clone()),
@@ -208,7 +208,7 @@ impl Auth {
     }
 
     /// A service refused `token`: never send it again. `true` when there can be a new one.
-    pub(crate) async fn reject(&self, token: &SecretString) -> bool {
+    pub(crate) async fn reject(&self, token: &Secret) -> bool {
         match self {
             Self::Login(login) => {
                 login.drop_token(Some(token)).await;
@@ -234,7 +234,7 @@ impl AuthType for Auth {
         request: RequestBuilder,
     ) -> Result<RequestBuilder, openstack::Error> {
         let token = self.token().await.map_err(|error| foreign(&error))?;
-        Ok(request.header("X-Auth-Token", token.expose_secret()))
+        Ok(request.header("X-Auth-Token", token.expose()))
     }
 
     async fn get_endpoint(

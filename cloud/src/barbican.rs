@@ -3,8 +3,7 @@
 //! References are full addresses as Barbican wrote them; only their last part is used, so that a stored reference
 //! survives a change of the service's address.
 
-use domain::{Error, Result};
-use secrecy::{ExposeSecret, SecretString};
+use domain::{Error, Result, Secret};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -98,8 +97,8 @@ impl<'a> Barbican<'a> {
     ///
     /// # Errors
     /// [`Error::Cloud`].
-    pub async fn create_secret(&self, name: &str, payload: &SecretString) -> Result<String> {
-        let payload = payload.expose_secret();
+    pub async fn create_secret(&self, name: &str, payload: &Secret) -> Result<String> {
+        let payload = payload.expose();
         let body = json!({ "name": name, "payload": payload, "payload_content_type": "text/plain" });
         let call = self.0.post(Service::Barbican, format!("store secret {name}")).path(&["secrets"]);
         Ok(call.json(body).hide(payload).send().await?.json::<SecretCreated>()?.secret_ref)
@@ -109,7 +108,7 @@ impl<'a> Barbican<'a> {
     ///
     /// # Errors
     /// [`Error::Cloud`].
-    pub async fn payload(&self, secret_ref: &str) -> Result<Option<SecretString>> {
+    pub async fn payload(&self, secret_ref: &str) -> Result<Option<Secret>> {
         let id = id(secret_ref);
         let call = self.0.get(Service::Barbican, format!("read secret {id}")).path(&["secrets", id, "payload"]);
         // The payload was stored as text, or as bytes by the original service on Python 2.
@@ -122,7 +121,7 @@ impl<'a> Barbican<'a> {
             status: None,
             detail: "the secret is not text".to_owned(),
         })?;
-        Ok(Some(SecretString::from(text)))
+        Ok(Some(Secret::new(text)))
     }
 
     /// Deletes a secret; `false` when there was none.

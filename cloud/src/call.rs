@@ -8,13 +8,12 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use domain::{Error, Result};
+use domain::{Error, Result, Secret};
 use futures::FutureExt;
 use openstack::auth::{AuthType, NoAuth};
 use openstack::session::Session as Library;
 use reqwest::header::{HeaderMap, LOCATION, RETRY_AFTER};
 use reqwest::{Method, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -213,6 +212,10 @@ impl Core {
 
 /// Keystone's version 3 root from whatever spelling is configured.
 fn keystone_root(text: &str) -> Result<Url> {
+    if text.is_empty() {
+        let doing = "reach Keystone: no auth_url is set in [keystone_auth] or [keystone_authtoken]".to_owned();
+        return Err(Error::Internal { doing, source: None });
+    }
     let bad =
         || Error::Internal { doing: format!("read Keystone's address \"{text}\": it is not a URL"), source: None };
     let trimmed = text.trim_end_matches('/');
@@ -319,7 +322,7 @@ pub(crate) struct Call<'a> {
     headers: Vec<(&'static str, String)>,
     body: Option<Value>,
     repeatable: bool,
-    hidden: Vec<SecretString>,
+    hidden: Vec<Secret>,
 }
 
 impl<'a> Call<'a> {
@@ -372,7 +375,7 @@ impl<'a> Call<'a> {
 
     /// Never let this text appear in an error.
     pub(crate) fn hide(mut self, secret: &str) -> Self {
-        self.hidden.push(SecretString::from(secret));
+        self.hidden.push(Secret::new(secret));
         self
     }
 
@@ -382,8 +385,8 @@ impl<'a> Call<'a> {
         if answer.status.is_success() {
             return Ok(Reply { answer, service: self.service, doing: self.doing });
         }
-        let hidden = self.hidden.iter().map(ExposeSecret::expose_secret);
-        let secrets: Vec<&str> = hidden.chain([token.expose_secret()]).collect();
+        let hidden = self.hidden.iter().map(Secret::expose);
+        let secrets: Vec<&str> = hidden.chain([token.expose()]).collect();
         Err(answer.into_error(self.service, &self.doing, secrets))
     }
 
@@ -401,7 +404,7 @@ impl<'a> Call<'a> {
         Ok(self.find().await?.is_some())
     }
 
-    async fn run(&self) -> Result<(Answer, SecretString)> {
+    async fn run(&self) -> Result<(Answer, Secret)> {
         let session = self.session;
         let mut token = session.auth.token().await?;
         let base = session.base(self.service, &self.doing).await?;

@@ -3,9 +3,8 @@
 //! Read tolerantly: endpoints without a region, endpoints without an address and tokens without a catalogue are facts
 //! of real clouds, not errors.
 
+use domain::options::Interface;
 use serde::Deserialize;
-
-use crate::settings::Interface;
 
 /// Service types worth keeping; a token's full catalogue is several times larger and lives in the token cache.
 const KEPT: &[&str] = &[

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use domain::{Error, Result};
+use domain::{Error, Result, Secret};
 use moka::sync::Cache;
 use openssl::sha::Sha256;
-use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
@@ -14,7 +13,7 @@ use crate::auth::{Auth, Login, UserToken, reference};
 use crate::call::Core;
 use crate::identity::Identity;
 use crate::session::{Service, Session};
-use crate::settings::{Named, Settings};
+use crate::settings::{Credentials, Named, Settings};
 
 /// Logins of clusters' users that are kept, and for how long without use: a status pass over many clusters logs in
 /// once per cluster, not once per pass.
@@ -39,10 +38,17 @@ impl Cloud {
     /// [`Error::Internal`] when Keystone's address is not a URL or a TLS file cannot be read.
     pub fn new(settings: Settings) -> Result<Self> {
         let core = Arc::new(Core::new(settings)?);
-        let service = service_session(&core);
+        let doing = "log in as the service user ([keystone_auth])";
+        let service = password_session(&core, doing, &core.settings.service);
+        let validator = match &core.settings.validation {
+            Some(other) if !other.is_same_user(&core.settings.service) => {
+                password_session(&core, "log in to validate tokens ([keystone_authtoken])", other)
+            }
+            _ => service.clone(),
+        };
         let admin = admin_session(&core);
         Ok(Self {
-            identity: Identity::new(service.clone()),
+            identity: Identity::new(validator),
             logins: Cache::builder().max_capacity(LOGINS).time_to_idle(LOGIN_IDLE).build(),
             trustee_domain: Arc::default(),
             core,
@@ -69,11 +75,11 @@ impl Cloud {
         self.core.calls(service)
     }
 
-    /// Forwards the caller's token. It is never renewed; with `project_id` a token of another project is refused
-    /// before anything is sent.
+    /// Forwards the caller's token. It is never renewed; a token of another project than `project_id` is refused before
+    /// anything is sent.
     #[must_use]
-    pub fn as_user(&self, token: SecretString, project_id: Option<&str>) -> Session {
-        let user = UserToken::new(token, project_id.map(str::to_owned), self.identity.clone());
+    pub fn as_user(&self, token: Secret, project_id: &str) -> Session {
+        let user = UserToken::new(token, project_id.to_owned(), self.identity.clone());
         Session::new(self.core.clone(), Auth::User(user))
     }
 
@@ -91,13 +97,13 @@ impl Cloud {
 
     /// A cluster's own user acting in its owner's name; logs in with the first call.
     #[must_use]
-    pub fn as_trust(&self, user_id: &str, password: SecretString, trust_id: &str) -> Session {
+    pub fn as_trust(&self, user_id: &str, password: &Secret, trust_id: &str) -> Session {
         self.trustee(user_id, password, Some(trust_id))
     }
 
     /// A cluster's own user as itself, without any scope; logs in with the first call.
     #[must_use]
-    pub fn unscoped_trustee(&self, user_id: &str, password: SecretString) -> Session {
+    pub fn unscoped_trustee(&self, user_id: &str, password: &Secret) -> Session {
         self.trustee(user_id, password, None)
     }
 
@@ -157,9 +163,9 @@ impl Cloud {
         Ok(self.service.catalogue().await?.has("load-balancer"))
     }
 
-    fn trustee(&self, user_id: &str, password: SecretString, trust_id: Option<&str>) -> Session {
+    fn trustee(&self, user_id: &str, password: &Secret, trust_id: Option<&str>) -> Session {
         let mut hash = Sha256::new();
-        for part in [user_id, trust_id.unwrap_or_default(), password.expose_secret()] {
+        for part in [user_id, trust_id.unwrap_or_default(), password.expose()] {
             hash.update(&part.len().to_be_bytes());
             hash.update(part.as_bytes());
         }
@@ -167,7 +173,7 @@ impl Cloud {
         let scope = trust_id.map(|id| json!({ "OS-TRUST:trust": { "id": id } }));
         let doing = format!("log in as the cluster's user {user_id}");
         self.logins.get_with(key, || {
-            let login = Login::new(self.core.clone(), doing, json!({ "id": user_id }), password, scope);
+            let login = Login::new(self.core.clone(), doing, json!({ "id": user_id }), Some(password.clone()), scope);
             Session::new(self.core.clone(), Auth::Login(login))
         })
     }
@@ -177,19 +183,18 @@ fn user(named: &Named, domain: &Named) -> Value {
     reference(named, Some(domain)).unwrap_or(Value::Null)
 }
 
-fn service_session(core: &Arc<Core>) -> Session {
-    let c = &core.settings.service;
+/// A session that logs in as this user, scoped to its project.
+fn password_session(core: &Arc<Core>, doing: &str, c: &Credentials) -> Session {
     let scope = reference(&c.project, Some(&c.project_domain)).map(|project| json!({ "project": project }));
     let user = user(&c.user, &c.user_domain);
-    let login = Login::new(core.clone(), "log in as the service user", user, c.password.clone(), scope);
-    Session::new(core.clone(), Auth::Login(login))
+    Session::new(core.clone(), Auth::Login(Login::new(core.clone(), doing, user, c.password.clone(), scope)))
 }
 
 fn admin_session(core: &Arc<Core>) -> Session {
     let t = &core.settings.trust;
     let home = if t.admin_domain.is_empty() { &t.domain } else { &t.admin_domain };
     let scope = reference(&t.domain, None).map(|domain| json!({ "domain": domain }));
-    let doing = "log in as the trustee domain's admin";
+    let doing = "log in as the admin of the trustee domain ([trust] trustee_domain_admin_*)";
     let login = Login::new(core.clone(), doing, user(&t.admin, home), t.admin_password.clone(), scope);
     Session::new(core.clone(), Auth::Login(login))
 }

@@ -9,18 +9,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use domain::{Caller, Error, Result};
+use domain::{Caller, Error, Result, Secret};
 use moka::Expiry;
 use moka::future::Cache;
-use secrecy::{ExposeSecret, SecretString};
 
 use crate::call::Core;
 use crate::catalogue::Catalogue;
 use crate::session::{Service, Session};
 use crate::token::{Facts, TokenRoot};
-
-/// Tokens remembered at most; about 3 KiB each.
-const CAPACITY: u64 = 10_000;
 
 type Key = [u8; 32];
 
@@ -84,7 +80,7 @@ impl Identity {
     pub(crate) fn new(service: Session) -> Self {
         let settings = &service.core.settings;
         let lifetimes = Lifetimes { positive: settings.token_cache, negative: settings.token_cache_negative };
-        let cache = Cache::builder().max_capacity(CAPACITY).expire_after(lifetimes).build();
+        let cache = Cache::builder().max_capacity(settings.token_cache_size).expire_after(lifetimes).build();
         Self { service, cache, calls: Arc::default() }
     }
 
@@ -96,8 +92,8 @@ impl Identity {
     ///
     /// # Errors
     /// [`Error::Cloud`] when Keystone cannot be asked, or refuses the service user.
-    pub async fn validate(&self, token: &SecretString) -> Result<Option<Validated>> {
-        let text = token.expose_secret();
+    pub async fn validate(&self, token: &Secret) -> Result<Option<Validated>> {
+        let text = token.expose();
         // What cannot be sent in a header cannot be a token.
         if text.is_empty() || text.len() > 16_384 || !text.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
             return Ok(None);
@@ -108,8 +104,8 @@ impl Identity {
     }
 
     /// Forgets a token that a service has refused.
-    pub async fn forget(&self, token: &SecretString) {
-        self.cache.invalidate(&openssl::sha::sha256(token.expose_secret().as_bytes())).await;
+    pub async fn forget(&self, token: &Secret) {
+        self.cache.invalidate(&openssl::sha::sha256(token.expose().as_bytes())).await;
     }
 
     /// Validations asked of Keystone so far; logins of the service user are not counted.

@@ -1,7 +1,6 @@
 //! Keystone: users, trusts, projects, services, regions.
 
-use domain::Result;
-use secrecy::{ExposeSecret, SecretString};
+use domain::{Result, Secret};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -111,8 +110,8 @@ impl<'a> Keystone<'a> {
     ///
     /// # Errors
     /// [`domain::Error::Cloud`].
-    pub async fn create_user(&self, name: &str, password: &SecretString, domain_id: &str) -> Result<User> {
-        let password = password.expose_secret();
+    pub async fn create_user(&self, name: &str, password: &Secret, domain_id: &str) -> Result<User> {
+        let password = password.expose();
         let body = json!({ "user": {
             "name": name,
             "password": password,
@@ -179,13 +178,22 @@ impl<'a> Keystone<'a> {
     /// # Errors
     /// [`domain::Error::Cloud`].
     pub async fn find_trust(&self, trustee_user_id: &str) -> Result<Option<Trust>> {
+        Ok(self.trusts_of(trustee_user_id).await?.into_iter().next())
+    }
+
+    /// Every trust held by `trustee_user_id`, with the same limit.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn trusts_of(&self, trustee_user_id: &str) -> Result<Vec<Trust>> {
         let me = self.0.caller().await?.user_id;
         // Keystone lets users list their own trusts only, and checks each filter by itself.
         let (filter, value) =
             if me == trustee_user_id { ("trustee_user_id", trustee_user_id) } else { ("trustor_user_id", me.as_str()) };
         let call = self.0.get(Target::Keystone, format!("look for a trust of user {trustee_user_id}"));
-        let trusts = call.path(&["OS-TRUST", "trusts"]).query(filter, value).send().await?.json::<Trusts>()?.trusts;
-        Ok(trusts.into_iter().find(|trust| trust.trustee_user_id == trustee_user_id))
+        let mut trusts = call.path(&["OS-TRUST", "trusts"]).query(filter, value).send().await?.json::<Trusts>()?.trusts;
+        trusts.retain(|trust| trust.trustee_user_id == trustee_user_id);
+        Ok(trusts)
     }
 
     /// The trust of this id.
