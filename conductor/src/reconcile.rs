@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use cloud::heat;
+use cloud::heat::StackFilter;
 use domain::Error;
 use store::WatchedStack;
 use tokio::{sync::mpsc, time::sleep};
@@ -99,26 +99,26 @@ async fn look_at_stacks(deps: &Deps) -> Result<usize, Error> {
 
 /// Status by stack id, asked with the trust of one of the clusters, else as the service.
 async fn statuses(deps: &Deps, project: &str, page: &[&WatchedStack]) -> Result<BTreeMap<String, String>, Error> {
-    let ids: Vec<&str> = page.iter().map(|stack| stack.stack_id.as_str()).collect();
+    let filter = StackFilter { ids: page.iter().map(|stack| stack.stack_id.clone()).collect(), ..StackFilter::default() };
     let mut refused = None;
-    for session in sessions(deps, page) {
-        match heat::statuses(&session, project, &ids).await {
+    for session in sessions(deps, page, project) {
+        match session.heat().stacks(&filter).await {
             Err(error) if matches!(error.cloud_status(), Some(401 | 403)) => {
                 refused.get_or_insert(error);
             }
-            other => return other,
+            other => return Ok(other?.into_iter().map(|stack| (stack.id, stack.status)).collect()),
         }
     }
     Err(refused.unwrap_or_else(|| Error::invalid("no identity to ask with")))
 }
 
-fn sessions<'a>(deps: &'a Deps, page: &'a [&WatchedStack]) -> impl Iterator<Item = cloud::Session> + 'a {
+fn sessions<'a>(deps: &'a Deps, page: &'a [&WatchedStack], project: &'a str) -> impl Iterator<Item = cloud::Session> + 'a {
     let trusts = page.iter().filter_map(|stack| {
         let (user, trust) = (stack.trustee_user_id.as_ref()?, stack.trust_id.as_ref()?);
         let password = deps.seal.open(stack.trustee_password.as_ref()?, &stack.cluster_uuid).ok()?;
         Some(deps.cloud.as_trust(user, &password, trust))
     });
-    trusts.take(2).chain(std::iter::once_with(|| deps.cloud.as_service()))
+    trusts.take(2).chain(std::iter::once_with(move || deps.cloud.as_service().in_project(project)))
 }
 
 /// Wakes what waits for a stack that is no longer in progress, or that is gone.

@@ -132,7 +132,7 @@ impl StepCtx {
     pub(crate) async fn with_any<T>(&self, call: impl AsyncFn(&Session) -> Result<T, Error>) -> Result<T, Fail> {
         let trust = self.as_trust()?;
         let caller = self.caller_if_held()?;
-        self.first_allowed(trust.into_iter().chain(caller).chain([self.deps.cloud.as_service()]), call).await
+        self.first_allowed(trust.into_iter().chain(caller).chain([self.deps.cloud.as_service().in_project(&self.cluster.project_id)]), call).await
     }
 
     /// Like [`Self::with_any`], but as the caller first: Heat stores who changes a stack and acts for them later.
@@ -154,7 +154,7 @@ impl StepCtx {
         let mut refused = None;
         for session in sessions {
             match call(&session).await {
-                Err(error) if matches!(error.cloud_status(), Some(401 | 403)) => {
+                Err(error) if is_refusal(&error) => {
                     refused.get_or_insert(error);
                 }
                 other => return Ok(other?),
@@ -163,4 +163,9 @@ impl StepCtx {
         let nobody = || Error::Refused("Neither the token of the request nor the trust of the cluster is left to act with".to_owned());
         Err(refused.unwrap_or_else(nobody).into())
     }
+}
+
+/// `true` when another identity may be let through.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error.cloud_status(), Some(401 | 403)) || matches!(error, Error::Refused(_) | Error::Forbidden { .. })
 }

@@ -4,8 +4,9 @@
 //! was made must not replace its servers. Whether Heat has taken the change is read from the stack's parameters, so the
 //! step may run twice.
 
-use cloud::heat;
+use cloud::heat::Stack;
 use domain::{Error, ResizeParams};
+use drivers::StackRequest;
 
 use super::stack::{group, update_failed, vanished};
 use crate::step::{Fail, Next, StepCtx};
@@ -25,27 +26,32 @@ pub(super) async fn update_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         return Err(vanished(ctx));
     };
     let facts = super::facts::gather(ctx).await?;
-    let request = ctx.driver()?.resize(&facts.input(ctx, &params.nodes_to_remove)?)?;
-    let taken = stack.has_parameters(&request.parameters);
-    if taken && !update_failed(&stack.stack_status) {
+    let mut request = ctx.driver()?.resize(&ctx.input(&facts, &params.nodes_to_remove)?)?;
+    request.disable_rollback = !params.rollback;
+    let taken = has_taken(&stack, &request);
+    if taken && !update_failed(&stack.status) {
         return Ok(Next::Done);
     }
-    if stack.stack_status.ends_with("_IN_PROGRESS") {
+    if stack.status.ends_with("_IN_PROGRESS") {
         return Ok(Next::Wait(ctx.deps.poll_interval()));
     }
     if taken && ctx.op.attempt > 0 {
         return Ok(Next::Done);
     }
-    let project = ctx.cluster.project_id.clone();
-    let body = request.patch_body(params.rollback);
-    let patched = ctx
-        .with_caller_first(async |session| heat::patch(session, &project, &stack.stack_name, &stack.id, &body).await)
-        .await;
-    match patched {
+    let body = request.body();
+    match ctx.with_caller_first(async |session| session.heat().patch(&stack.id, &body).await).await {
         Ok(()) => Ok(Next::Wait(chrono::TimeDelta::seconds(1))),
         Err(Fail::Fatal(error)) if error.cloud_status() == Some(409) => Err(Fail::Retry(error)),
         Err(fail) => Err(fail),
     }
+}
+
+/// `true` when the stack already has the parameters of the request, in Heat's text form.
+fn has_taken(stack: &Stack, request: &StackRequest) -> bool {
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    request.parameters.iter().filter(|(name, _)| name.as_str() == "number_of_minions").all(|(name, wanted)| {
+        stack.parameters.get(name).is_some_and(|held| text(held) == text(wanted))
+    })
 }
 
 /// Waits until Heat is done with it.
@@ -53,7 +59,7 @@ pub(super) async fn await_resize(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let Some(stack) = ctx.stack().await? else {
         return Err(vanished(ctx));
     };
-    let status = stack.stack_status.as_str();
+    let status = stack.status.as_str();
     if status.ends_with("_IN_PROGRESS") {
         return Ok(Next::Wait(ctx.deps.long_wait()));
     }

@@ -3,9 +3,10 @@
 //! Its name derives from the cluster's uuid and it is tagged with it, so a rerun finds what exists.
 
 use chrono::TimeDelta;
-use cloud::heat::{self, Stack};
+use cloud::heat::Stack;
 use domain::{Error, NodeGroup, Status};
 use drivers::{Driver, Outputs};
+use serde_json::{Value, json};
 
 use crate::step::{Fail, Next, StepCtx};
 
@@ -24,21 +25,21 @@ impl StepCtx {
         )
     }
 
-    /// The stack by its recorded id, else by its derived name.
+    /// The stack by its recorded id, else by its derived name; without outputs, which cost Heat a look at everything.
     pub(super) async fn stack(&self) -> Result<Option<Stack>, Fail> {
-        let name = self.cluster.stack_name();
-        let ident = self.cluster.stack_id.as_deref().unwrap_or(&name);
-        let project = &self.cluster.project_id;
-        self.with_any(async |session| heat::stack(session, project, ident).await).await
+        let ident = self.stack_ident();
+        self.with_any(async |session| session.heat().stack(&ident).await).await
+    }
+
+    pub(super) fn stack_ident(&self) -> String {
+        self.cluster.stack_id.clone().unwrap_or_else(|| self.cluster.stack_name())
     }
 
     /// First concrete cause of a failure, in Heat's words.
     pub(super) async fn stack_failure(&self, stack: &Stack) -> String {
-        let project = &self.cluster.project_id;
-        let cause = self.with_any(async |session| heat::first_failure(session, project, &stack.id).await).await;
-        match cause {
+        match self.with_any(async |session| session.heat().failed_reason(&stack.id).await).await {
             Ok(Some(cause)) => cause,
-            _ => stack.stack_status_reason.clone().unwrap_or_else(|| format!("Stack is {}", stack.stack_status)),
+            _ => stack.status_reason.clone().unwrap_or_else(|| format!("Stack is {}", stack.status)),
         }
     }
 }
@@ -46,7 +47,7 @@ impl StepCtx {
 /// How long Heat is given: the cluster's `create_timeout`, else the configured one.
 pub(super) fn timeout(ctx: &StepCtx) -> TimeDelta {
     let minutes = ctx.cluster.create_timeout.filter(|minutes| *minutes > 0);
-    TimeDelta::minutes(minutes.unwrap_or(ctx.deps.options.cluster_heat.create_timeout))
+    TimeDelta::minutes(minutes.unwrap_or(i64::from(ctx.deps.options.cluster_heat.create_timeout)).max(1))
 }
 
 /// Asks Heat for the stack, or adopts the one that an earlier run of this step made.
@@ -59,9 +60,8 @@ pub(super) async fn create_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         return Ok(Next::Done);
     }
     let facts = super::facts::gather(ctx).await?;
-    let request = ctx.driver()?.stack(&facts.input(ctx, &[])?)?;
-    let caller = ctx.as_caller()?;
-    match heat::create(&caller, &ctx.cluster.project_id, &request.body()).await {
+    let request = ctx.driver()?.stack(&ctx.input(&facts, &[])?)?;
+    match ctx.as_caller()?.heat().create(&request.body()).await {
         Ok(id) => ctx.adopt(&id),
         Err(error) if error.cloud_status() == Some(409) => match ctx.stack().await? {
             Some(existing) => ctx.adopt(&existing.id),
@@ -86,14 +86,14 @@ pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let Some(stack) = ctx.stack().await? else {
         return Err(vanished(ctx));
     };
-    match stack.stack_status.as_str() {
+    match stack.status.as_str() {
         "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "RESUME_COMPLETE" | "CHECK_COMPLETE" | "SNAPSHOT_COMPLETE" | "ADOPT_COMPLETE" => {
             Ok(Next::Done)
         }
         status if status.ends_with("_IN_PROGRESS") => Ok(Next::Wait(ctx.deps.long_wait())),
         _ => {
             let reason = ctx.stack_failure(&stack).await;
-            read_outputs(ctx, &stack);
+            read_outputs(ctx).await;
             Err(Fail::Fatal(Error::Refused(reason)))
         }
     }
@@ -101,21 +101,29 @@ pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Copies what the stack says about itself into the cluster.
 pub(super) async fn record_outputs(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    let Some(stack) = ctx.stack().await? else {
+    let ident = ctx.stack_ident();
+    let found = ctx.with_any(async |session| session.heat().stack_with_outputs(&ident).await).await?;
+    let Some(stack) = found else {
         return Err(vanished(ctx));
     };
-    ctx.driver()?.outputs(&Outputs::from(&stack.outputs), &mut ctx.cluster, &mut ctx.groups)?;
+    ctx.driver()?.outputs(&outputs(&stack), &mut ctx.cluster, &mut ctx.groups)?;
     Ok(Next::Done)
 }
 
 /// Outputs of a failed stack help to find out why; that some are missing is no second failure.
-fn read_outputs(ctx: &mut StepCtx, stack: &Stack) {
-    if let Ok(driver) = ctx.driver() {
-        let outputs = Outputs::from(&stack.outputs);
-        if let Err(error) = driver.outputs(&outputs, &mut ctx.cluster, &mut ctx.groups) {
-            tracing::debug!(error = %error, "outputs of the failed stack are incomplete");
-        }
+async fn read_outputs(ctx: &mut StepCtx) {
+    if let Err(fail) = record_outputs(ctx).await {
+        tracing::debug!(fail = ?fail, "outputs of the failed stack are incomplete");
     }
+}
+
+fn outputs(stack: &Stack) -> Outputs {
+    let list: Vec<Value> = stack
+        .outputs
+        .iter()
+        .map(|output| json!({"output_key": output.output_key, "output_value": output.output_value}))
+        .collect();
+    Outputs::of_stack(&json!({"outputs": list, "parameters": stack.parameters}))
 }
 
 /// Deletes the stack and waits until Heat has let go of it.
@@ -124,7 +132,7 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         ctx.cluster.stack_id = None;
         return Ok(Next::Done);
     };
-    let status = stack.stack_status.as_str();
+    let status = stack.status.as_str();
     if status == "DELETE_COMPLETE" {
         ctx.cluster.stack_id = None;
         return Ok(Next::Done);
@@ -135,13 +143,10 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     // A failed delete that this very step asked for is a result, not a reason to ask again.
     if status == "DELETE_FAILED" && ctx.op.attempt > 0 {
         let reason = ctx.stack_failure(&stack).await;
-        return Err(Fail::Fatal(Error::Refused(format!("Stack {} could not be deleted: {reason}", stack.stack_name))));
+        return Err(Fail::Fatal(Error::Refused(format!("Stack {} could not be deleted: {reason}", stack.name))));
     }
-    let project = ctx.cluster.project_id.clone();
-    let deleted = ctx.with_any(async |session| heat::delete(session, &project, &stack.stack_name, &stack.id).await).await;
-    match deleted {
-        Ok(()) => Ok(Next::Wait(ctx.deps.poll_interval())),
-        Err(Fail::Fatal(error)) if error.cloud_status() == Some(404) => Ok(Next::Wait(TimeDelta::seconds(1))),
+    match ctx.with_any(async |session| session.heat().delete(&stack.id).await).await {
+        Ok(_) => Ok(Next::Wait(ctx.deps.poll_interval())),
         Err(Fail::Fatal(error)) if error.cloud_status() == Some(409) => Err(Fail::Retry(error)),
         Err(fail) => Err(fail),
     }

@@ -1,7 +1,7 @@
 //! What a delete does before it takes the stack down.
 
 use chrono::TimeDelta;
-use cloud::octavia;
+use cloud::octavia::LoadBalancer;
 
 use crate::step::{Fail, Next, StepCtx};
 
@@ -18,14 +18,60 @@ pub(super) async fn settle(ctx: &mut StepCtx) -> Result<Next, Fail> {
 /// Removes the load balancers that the cluster itself made for its services, with their floating IPs; Heat cannot know
 /// them, and their ports would keep the network from going.
 pub(super) async fn delete_load_balancers(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    if ctx.cluster.stack_id.is_none() || !ctx.deps.cloud.has_octavia().await? {
+    if ctx.stack().await?.is_none() || !ctx.deps.cloud.has_octavia().await? {
         return Ok(Next::Done);
     }
+    let ours = own_network(ctx).await?;
     let (uuid, project) = (ctx.cluster.uuid.clone(), ctx.cluster.project_id.clone());
-    let left = ctx.with_any(async |session| octavia::delete_service_load_balancers(session, &project, &uuid).await).await?;
+    let all = ctx.with_any(async |session| session.octavia().load_balancers(Some(&project)).await).await?;
+    let left: Vec<LoadBalancer> = all.into_iter().filter(|balancer| ours.made_by_service(balancer, &uuid)).collect();
     if left.is_empty() {
         return Ok(Next::Done);
     }
-    ctx.op.reason = Some(format!("Load balancers made by the cluster are still there: {}", left.join(", ")));
-    Ok(Next::Wait(TimeDelta::seconds(2)))
+    for balancer in left.iter().filter(|balancer| !balancer.is_leaving()) {
+        delete_floating_ips(ctx, balancer).await?;
+        ctx.with_any(async |session| session.octavia().delete_cascade(&balancer.id).await).await?;
+    }
+    let names: Vec<&str> = left.iter().map(|balancer| balancer.name.as_str()).collect();
+    ctx.op.reason = Some(format!("Load balancers made by the cluster are still there: {}", names.join(", ")));
+    Ok(Next::Wait(TimeDelta::seconds(1)))
+}
+
+/// What of the cluster's network Heat made.
+struct OwnNetwork {
+    subnets: Vec<String>,
+    balancers: Vec<String>,
+}
+
+impl OwnNetwork {
+    /// By the description Kubernetes writes, or, for controllers that write another one, by its place on a subnet that
+    /// belongs to this cluster alone.
+    fn made_by_service(&self, balancer: &LoadBalancer, uuid: &str) -> bool {
+        let described = balancer.description.as_deref().is_some_and(|text| is_of_cluster(text, uuid));
+        let on_our_subnet = balancer.vip_subnet_id.as_ref().is_some_and(|subnet| self.subnets.contains(subnet));
+        (described || on_our_subnet) && !self.balancers.contains(&balancer.id)
+    }
+}
+
+fn is_of_cluster(description: &str, uuid: &str) -> bool {
+    description.contains("Kubernetes ") && description.contains(&format!(" from cluster {uuid}"))
+}
+
+async fn own_network(ctx: &StepCtx) -> Result<OwnNetwork, Fail> {
+    let ident = ctx.stack_ident();
+    let ids = async |kind: &str| {
+        let found = ctx.with_any(async |session| session.heat().resources(&ident, 3, Some(kind)).await).await?;
+        Ok::<_, Fail>(found.into_iter().filter_map(|resource| resource.physical_id).collect::<Vec<_>>())
+    };
+    Ok(OwnNetwork { subnets: ids("OS::Neutron::Subnet").await?, balancers: ids("OS::Octavia::LoadBalancer").await? })
+}
+
+/// Floating IPs that Kubernetes put before the load balancer; others are the user's and stay.
+async fn delete_floating_ips(ctx: &StepCtx, balancer: &LoadBalancer) -> Result<(), Fail> {
+    let Some(port) = &balancer.vip_port_id else { return Ok(()) };
+    let found = ctx.with_any(async |session| session.neutron().floating_ips(port).await).await?;
+    for ip in found.iter().filter(|ip| ip.description.as_deref().is_some_and(|text| is_of_cluster(text, &ctx.cluster.uuid))) {
+        ctx.with_any(async |session| session.neutron().delete_floating_ip(&ip.id).await).await?;
+    }
+    Ok(())
 }

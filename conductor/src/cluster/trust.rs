@@ -19,14 +19,11 @@ pub(super) async fn grant_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
         return Ok(Next::Done);
     }
     let caller = ctx.as_caller()?;
-    let trust_id = match cloud::keystone::find_trust(&caller, &ctx.op.user_id, &user_id).await? {
+    let trust = match caller.keystone().find_trust(&user_id).await? {
         Some(existing) => existing,
-        None => {
-            let roles = &ctx.deps.options.trust.roles;
-            cloud::keystone::create_trust(&caller, &ctx.op.user_id, &user_id, roles).await?
-        }
+        None => caller.keystone().create_trust(&user_id, &ctx.deps.options.trust.roles).await?,
     };
-    ctx.cluster.trust_id = Some(trust_id);
+    ctx.cluster.trust_id = Some(trust.id);
     Ok(Next::Done)
 }
 
@@ -34,7 +31,7 @@ async fn ensure_trustee(ctx: &mut StepCtx) -> Result<String, Fail> {
     let name = ctx.cluster.trustee_name();
     if ctx.cluster.trustee_password.is_none() {
         let password = new_password(&ctx.deps.options.default.password_symbols)?;
-        ctx.cluster.trustee_password = Some(ctx.deps.seal.seal(&password, &ctx.cluster.uuid)?);
+        ctx.cluster.trustee_password = Some(ctx.deps.seal.seal(password.expose(), &ctx.cluster.uuid)?);
         ctx.cluster.trustee_username = Some(name.clone());
         ctx.record().await?;
     }
@@ -42,11 +39,12 @@ async fn ensure_trustee(ctx: &mut StepCtx) -> Result<String, Fail> {
         return Ok(id.clone());
     }
     let admin = ctx.deps.cloud.as_domain_admin();
-    let id = match cloud::keystone::find_user(&admin, &name).await? {
-        Some(id) => id,
+    let domain = ctx.deps.cloud.trustee_domain_id().await?;
+    let id = match admin.keystone().find_user(&name, &domain).await? {
+        Some(user) => user.id,
         None => {
             let password = ctx.trustee_password()?.ok_or(Fail::Lost)?;
-            cloud::keystone::create_user(&admin, &name, &password).await?
+            admin.keystone().create_user(&name, &password, &domain).await?.id
         }
     };
     ctx.cluster.trustee_user_id = Some(id.clone());
@@ -59,11 +57,14 @@ pub(super) async fn revoke_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let admin = ctx.deps.cloud.as_domain_admin();
     let user_id = match &ctx.cluster.trustee_user_id {
         Some(id) => Some(id.clone()),
-        None => cloud::keystone::find_user(&admin, &ctx.cluster.trustee_name()).await?,
+        None => {
+            let domain = ctx.deps.cloud.trustee_domain_id().await?;
+            admin.keystone().find_user(&ctx.cluster.trustee_name(), &domain).await?.map(|user| user.id)
+        }
     };
     if let Some(user_id) = user_id {
         revoke_trusts_of(ctx, &user_id).await?;
-        cloud::keystone::delete_user(&admin, &user_id).await?;
+        admin.keystone().delete_user(&user_id).await?;
     }
     ctx.cluster.trust_id = None;
     ctx.cluster.trustee_user_id = None;
@@ -79,15 +80,15 @@ pub(super) async fn revoke_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
 async fn revoke_trusts_of(ctx: &StepCtx, user_id: &str) -> Result<(), Fail> {
     let Some(password) = ctx.trustee_password()? else { return Ok(()) };
     let trustee = ctx.deps.cloud.unscoped_trustee(user_id, &password);
-    let trusts = match cloud::keystone::trusts_of_trustee(&trustee, user_id).await {
-        Ok(trusts) => trusts,
+    let trusts: Vec<String> = match trustee.keystone().trusts_of(user_id).await {
+        Ok(trusts) => trusts.into_iter().map(|trust| trust.id).collect(),
         Err(error) if is_gone_or_refused(&error) => ctx.cluster.trust_id.iter().cloned().collect(),
         Err(error) => return Err(error.into()),
     };
     for trust in trusts {
         let session = ctx.deps.cloud.as_trust(user_id, &password, &trust);
-        match cloud::keystone::delete_trust(&session, &trust).await {
-            Ok(()) => {}
+        match session.keystone().delete_trust(&trust).await {
+            Ok(_) => {}
             Err(error) if is_gone_or_refused(&error) => {
                 tracing::warn!(trust = %trust, error = %error, "trust cannot be used any more; it goes with its trustee");
             }
@@ -112,7 +113,7 @@ fn new_password(classes: &[String]) -> Result<Secret, Error> {
         chars.push(*char);
     }
     chars.shuffle(&mut rng);
-    Ok(Secret::from(chars.into_iter().collect::<String>()))
+    Ok(Secret::new(chars.into_iter().collect::<String>()))
 }
 
 #[cfg(test)]

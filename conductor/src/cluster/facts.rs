@@ -1,0 +1,100 @@
+//! What a driver has to know and cannot find out by itself, gathered before it is asked.
+
+use cloud::Session;
+use domain::{Error, Labels};
+use drivers::{Facts, Input};
+use secrecy::SecretString;
+
+use crate::step::{Fail, StepCtx};
+
+/// Asks Keystone's catalogue, Cinder and the certificate store.
+pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
+    let options = &ctx.deps.options;
+    let password = ctx.trustee_password()?.ok_or_else(|| missing("the trustee's password"))?;
+    let keys = ctx.service_account_keys().await?;
+    let volumes = VolumeTypes::find(ctx).await?;
+    Ok(Facts {
+        trustee_domain_id: ctx.deps.cloud.trustee_domain_id().await?,
+        trustee_user_id: ctx.cluster.trustee_user_id.clone().ok_or_else(|| missing("the trustee's id"))?,
+        trustee_username: ctx.cluster.trustee_name(),
+        trustee_password: SecretString::from(password.expose()),
+        trust_id: ctx.cluster.trust_id.clone().filter(|_| options.trust.cluster_user_trust),
+        auth_url: ctx.deps.cloud.auth_url().await?,
+        magnum_url: ctx.deps.cloud.magnum_url().await?,
+        region_name: options.cinder_client.region_name.clone().unwrap_or_default(),
+        username: None,
+        octavia: ctx.deps.cloud.has_octavia().await?,
+        discovery_url: ctx.cluster.discovery_url.clone().filter(|url| !url.is_empty()),
+        docker_volume_type: volumes.docker,
+        etcd_volume_type: volumes.etcd,
+        service_account_key: keys.public,
+        service_account_private_key: keys.private,
+        openstack_ca: ctx.openstack_ca().await?,
+        verify_ca: options.drivers.verify_ca,
+        nodes_affinity_policy: options.cluster.nodes_affinity_policy.as_str().to_owned(),
+        swift_region: options.docker_registry.swift_region.clone(),
+        registry_container: options.docker_registry.swift_registry_container.clone(),
+        ca_private_key: ctx.ca_private_key().await?,
+        block_storage_version: "v3".to_owned(),
+        default_timeout_mins: i64::from(options.cluster_heat.create_timeout),
+    })
+}
+
+fn missing(what: &str) -> Fail {
+    Fail::Fatal(Error::Internal { doing: format!("{what} is not recorded; delete the cluster and create it again"), source: None })
+}
+
+impl StepCtx {
+    /// The driver's view of this cluster.
+    pub(super) fn input<'a>(&'a self, facts: &'a Facts, removals: &'a [String]) -> Result<Input<'a>, Fail> {
+        Ok(Input { cluster: &self.cluster, template: self.template()?, groups: &self.groups, facts, removals })
+    }
+
+    async fn openstack_ca(&self) -> Result<String, Fail> {
+        let Some(path) = self.deps.options.drivers.openstack_ca_file.as_deref().filter(|path| !path.is_empty()) else {
+            return Ok(String::new());
+        };
+        tokio::fs::read_to_string(path).await.map_err(|error| {
+            tracing::error!(path, error = %error, "[drivers] openstack_ca_file cannot be read");
+            Fail::Fatal(Error::Refused("The operator's [drivers] openstack_ca_file cannot be read".to_owned()))
+        })
+    }
+}
+
+/// Cinder types for the volumes of the nodes: label, else option, else what Cinder itself would take.
+struct VolumeTypes {
+    docker: Option<String>,
+    etcd: Option<String>,
+}
+
+impl VolumeTypes {
+    async fn find(ctx: &StepCtx) -> Result<Self, Fail> {
+        let (labels, cinder) = (&ctx.cluster.labels, &ctx.deps.options.cinder);
+        let mut docker = named(labels, "docker_volume_type", cinder.default_docker_volume_type.as_ref());
+        let mut etcd = named(labels, "etcd_volume_type", cinder.default_etcd_volume_type.as_ref());
+        let wants_docker = ctx.cluster.docker_volume_size.is_some() && docker.is_none();
+        let wants_etcd = labels.value("etcd_volume_size").is_some_and(|size| size != "0") && etcd.is_none();
+        if wants_docker || wants_etcd {
+            let found = ctx.with_caller_first(async |session| default_type(session).await).await?;
+            docker = docker.or_else(|| found.clone());
+            etcd = etcd.or(found);
+        }
+        Ok(Self { docker, etcd })
+    }
+}
+
+fn named(labels: &Labels, label: &str, option: Option<&String>) -> Option<String> {
+    let given = labels.value(label).filter(|value| !value.is_empty()).map(str::to_owned);
+    given.or_else(|| option.filter(|value| !value.is_empty()).cloned())
+}
+
+/// The type Cinder gives by itself, else the first that it lists, as later Magnum releases do.
+async fn default_type(session: &Session) -> Result<Option<String>, Error> {
+    match session.cinder().default_volume_type().await {
+        Ok(Some(default)) => return Ok(Some(default.name)),
+        Ok(None) => {}
+        Err(error) if error.cloud_status() == Some(403) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(session.cinder().volume_types().await?.into_iter().next().map(|first| first.name))
+}
