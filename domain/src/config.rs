@@ -28,6 +28,8 @@ use crate::Options;
 const DEFAULT_FILE: &str = "/etc/magnum/magnum.conf";
 /// Read when no directory is named and it exists.
 const DEFAULT_DIR: &str = "/etc/magnum/magnum.conf.d";
+/// Where Linux tells the name of the host.
+const HOST_NAME: &str = "/proc/sys/kernel/hostname";
 
 /// Why a configuration cannot be used. Texts are for the operator.
 #[derive(Debug, thiserror::Error)]
@@ -147,6 +149,9 @@ impl fmt::Display for Warning {
 ///
 /// A named file or directory that cannot be read, a line that is not INI, a value that does not fit its option. With
 /// neither files nor directories named, /etc/magnum/magnum.conf and magnum.conf.d are read where they exist.
+///
+/// Two values are completed from the system: `host` with its name, and relative policy files, which are looked for
+/// beside the configuration files and then in /etc/magnum.
 pub fn load(
     files: &[PathBuf],
     dirs: &[PathBuf],
@@ -167,7 +172,13 @@ pub fn load(
         let text = fs::read_to_string(&path).map_err(|source| unreadable(&path, source))?;
         texts.push((path.display().to_string(), text));
     }
-    parse(&texts, env)
+    let (mut options, warnings) = parse(&texts, env)?;
+    if options.default.host.is_none() {
+        options.default.host = fs::read_to_string(HOST_NAME).ok().map(|name| name.trim().to_owned());
+    }
+    let config_dirs: Vec<_> = texts.iter().filter_map(|(path, _)| Path::new(path).parent()).collect();
+    policy_files::locate(&mut options.oslo_policy, &config_dirs);
+    Ok((options, warnings))
 }
 
 /// The pure part of [`load`]: `texts` are pairs of file name and content, earliest first.

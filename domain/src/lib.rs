@@ -20,6 +20,7 @@ mod patch;
 mod status;
 mod template;
 
+pub use crate::config::{ConfigError, Warning, load};
 pub use caller::Caller;
 pub use cluster::{Cluster, HealthStatus};
 pub use error::{Error, Result};
@@ -30,7 +31,7 @@ pub use new_cluster::{ClusterRequest, NewCluster};
 pub use new_template::{TemplateRequest, changed_attributes, check_referenced};
 pub use nodegroup::{NodeGroup, Role, Taint};
 pub use operation::{Operation, OperationKind, OperationState, ResizeParams};
-pub use options::{Options, Secret};
+pub use options::{DefaultSet, Options, Secret, options_doc, sample_config};
 pub use patch::{Patch, PatchRules};
 pub use status::Status;
 pub use template::ClusterTemplate;

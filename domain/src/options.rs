@@ -25,9 +25,7 @@ pub use docs::{options_doc, sample_config};
 pub use library::{Cors, Middleware, Notifications, OsloPolicy, Rabbit};
 pub use openstack::{AuthPlugin, Authtoken, Client};
 pub use secret::Secret;
-pub use service::{
-    Api, Conductor, Database, DefaultRules, Healthcheck, Interface, MagnumRs, MultiMasterGuard, Service,
-};
+pub use service::{Api, Conductor, Database, DefaultSet, Healthcheck, Interface, MagnumRs, MultiMasterGuard, Service};
 pub use value::{Kind, Repeated, Setting};
 
 use crate::config::{Reader, Settings};
@@ -108,6 +106,27 @@ impl Default for Options {
     #[expect(clippy::expect_used, reason = "defaults are constants of this crate, and a test reads every one of them")]
     fn default() -> Self {
         Self::read(&mut Reader::new(&Settings::default())).expect("a declared default can be read")
+    }
+}
+
+impl Options {
+    /// Name of this node; [`crate::config::load`] fills in the system's when none is configured.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.default.host.as_deref().unwrap_or("localhost")
+    }
+
+    /// `[api] host` and `port` as `host:port`, with brackets around an IPv6 address.
+    #[must_use]
+    pub fn api_address(&self) -> String {
+        let Api { host, port, .. } = &self.api;
+        if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
+    /// The database URL as configured. It may hold a password: never log it.
+    #[must_use]
+    pub fn database_connection(&self) -> &str {
+        self.database.connection.expose()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -14,59 +14,56 @@ const DEFAULT_FILES: [&str; 2] = ["policy.yaml", "policy.json"];
 /// Where files with a relative name are looked for after the directories of the configuration.
 const DEFAULT_DIR: &str = "/etc/magnum";
 
+/// Makes the names in `options` absolute where the thing exists, in one of `config_dirs` or in /etc/magnum; without a
+/// `policy_file` the default names are tried.
+pub(super) fn locate(options: &mut OsloPolicy, config_dirs: &[&Path]) {
+    let find = |name: &str| {
+        // Joining an absolute name gives that name.
+        let dirs = config_dirs.iter().copied().chain([Path::new(DEFAULT_DIR)]);
+        dirs.map(|dir| dir.join(name)).find(|path| path.exists()).map(|path| path.display().to_string())
+    };
+    match &options.policy_file {
+        Some(name) => {
+            // Queens' samples name the file though it need not exist; upstream starts without it.
+            if let found @ Some(_) = find(name) {
+                options.policy_file = found;
+            } else if DEFAULT_FILES.contains(&name.as_str()) {
+                options.policy_file = None;
+            }
+        }
+        None => options.policy_file = DEFAULT_FILES.iter().find_map(|name| find(name)),
+    }
+    options.policy_dirs.0 = options.policy_dirs.0.iter().filter_map(|name| find(name)).collect();
+}
+
 /// Check strings by rule name, from `[oslo_policy] policy_file` and the files of `policy_dirs` on top, in order of name.
 ///
-/// `config_dirs` are the directories of the configuration files, where relative names are looked for first. Rules in
-/// the old list form are handed on as JSON text, which [`crate::Policy`] reads.
+/// [`super::load`] has made the names absolute. Rules in the old list form are handed on as JSON text, which
+/// [`crate::Policy`] reads.
 ///
 /// # Errors
 ///
-/// A `policy_file` that is set and missing, a file that is neither JSON nor YAML, a rule that is not text or lists.
-pub fn policy_overrides(
-    options: &OsloPolicy,
-    config_dirs: &[PathBuf],
-) -> Result<BTreeMap<String, String>, ConfigError> {
+/// A `policy_file` that is set and missing, a file that is neither JSON nor YAML, a rule that is neither text nor lists.
+pub fn policy_overrides(options: &OsloPolicy) -> Result<BTreeMap<String, String>, ConfigError> {
     let mut rules = BTreeMap::new();
-    match &options.policy_file {
-        Some(name) => {
-            // Queens' samples name the file though it need not exist; only an absolute name is a promise.
-            match find(name, config_dirs) {
-                Some(path) => read_into(&mut rules, &path)?,
-                None if DEFAULT_FILES.contains(&name.as_str()) => {}
-                None => {
-                    let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
-                    return Err(unreadable(Path::new(name), missing));
-                }
-            }
-        }
-        None => {
-            if let Some(path) = DEFAULT_FILES.iter().find_map(|name| find(name, config_dirs)) {
-                read_into(&mut rules, &path)?;
-            }
-        }
+    if let Some(file) = &options.policy_file {
+        read_into(&mut rules, Path::new(file))?;
     }
-    for dir in &options.policy_dirs.0 {
-        let Some(dir) = find(dir, config_dirs).filter(|dir| dir.is_dir()) else { continue };
-        let wrap = |source| unreadable(&dir, source);
-        let mut paths = fs::read_dir(&dir)
-            .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>())
-            .map_err(wrap)?;
-        // As oslo.policy: every file counts, hidden ones do not.
-        paths.retain(|path| {
-            path.is_file() && !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-        });
-        paths.sort();
-        for path in paths {
+    for dir in options.policy_dirs.0.iter().map(Path::new).filter(|dir| dir.is_dir()) {
+        for path in files_of(dir).map_err(|source| unreadable(dir, source))? {
             read_into(&mut rules, &path)?;
         }
     }
     Ok(rules)
 }
 
-fn find(name: &str, config_dirs: &[PathBuf]) -> Option<PathBuf> {
-    // Joining an absolute name gives that name.
-    let dirs = config_dirs.iter().map(PathBuf::as_path).chain([Path::new(DEFAULT_DIR)]);
-    dirs.map(|dir| dir.join(name)).find(|path| path.exists())
+/// As oslo.policy: every file counts but hidden ones, in order of name.
+fn files_of(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<Vec<_>, _>>()?;
+    let hidden = |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    paths.retain(|path| path.is_file() && !hidden(path));
+    paths.sort();
+    Ok(paths)
 }
 
 fn read_into(rules: &mut BTreeMap<String, String>, path: &Path) -> Result<(), ConfigError> {

@@ -59,15 +59,21 @@ impl Options {
         self.login([&self.authtoken_plugin, &self.keystone_auth])
     }
 
-    /// Keystone's URL for callers and nodes, as v3: `www_authenticate_uri`, else that of the service user.
+    /// Keystone's URL for callers, as configured: `www_authenticate_uri`, else that of the service user, else empty.
     #[must_use]
-    pub fn public_keystone(&self) -> Option<String> {
+    pub fn www_authenticate_uri(&self) -> &str {
         let candidates = [
             &self.keystone_authtoken.www_authenticate_uri,
             &self.authtoken_plugin.auth_url,
             &self.keystone_auth.auth_url,
         ];
-        candidates.into_iter().flatten().next().map(|url| v3(url))
+        candidates.into_iter().flatten().next().map_or("", String::as_str)
+    }
+
+    /// Keystone's v3 URL for nodes: [`Options::www_authenticate_uri`] with `v2.0` replaced; `None` when nothing is set.
+    #[must_use]
+    pub fn public_keystone(&self) -> Option<String> {
+        Some(self.www_authenticate_uri()).filter(|url| !url.is_empty()).map(v3)
     }
 
     fn login(&self, order: [&super::AuthPlugin; 2]) -> Result<Credentials, ConfigError> {

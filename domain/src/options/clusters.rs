@@ -11,7 +11,7 @@ settings! {
         /// Nova server group policy for the nodes of a cluster.
         nodes_affinity_policy: Affinity = "soft-anti-affinity";
         /// Seconds to wait for service load balancers to vanish before the stack is deleted.
-        pre_delete_lb_timeout: u64 = 60, range (0, 3600);
+        pre_delete_lb_timeout: i64 = 60, range (0, 3600);
     }
 
     /// Which network drivers templates may name.
@@ -33,7 +33,7 @@ settings! {
     /// Stacks of clusters.
     Stacks {
         /// Minutes a stack may take to be created when the request names no create_timeout.
-        create_timeout: u32 = 60, range (0, 525_600), old "bay_heat.bay_create_timeout";
+        create_timeout: i64 = 60, range (0, 525_600), old "bay_heat.bay_create_timeout";
     }
 
     /// Drivers and what every node gets.

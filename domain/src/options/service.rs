@@ -33,7 +33,7 @@ settings! {
         /// Seconds allowed for requests and steps to end after SIGTERM; 0 waits for ever.
         graceful_shutdown_timeout: u64 = 60;
         /// Seconds after its last heartbeat at which a service counts as down.
-        service_down_time: u64 = 180, range (1, i64::MAX);
+        service_down_time: i64 = 180, range (1, i64::MAX);
         /// Run the periodic tasks (status, heartbeat, clean-up) in this conductor.
         periodic_enable: bool = true;
         /// Longest pause between two rounds of periodic tasks, in seconds.
@@ -99,19 +99,19 @@ settings! {
         /// Every process needs the same keys.
         secret_key_file: String = "$state_path/secret.key";
         /// Seconds an operation belongs to the process that took it, without a sign of life.
-        operation_lease: u64 = 60, range (1, 3600);
+        operation_lease: i64 = 60, range (1, 3600);
         /// Seconds between two looks for due operations; the longest a lost broker message can delay one.
         operation_sweep_interval: u64 = 5, range (1, 3600);
         /// Operations one process works on at the same time.
         max_concurrent_operations: usize = 32, range (1, 10_000);
         /// Seconds one step may be retried before its operation fails.
-        step_deadline: u64 = 900, range (1, 86_400);
+        step_deadline: i64 = 900, range (1, 86_400);
         /// Seconds a stack may take to be updated.
-        update_deadline: u64 = 3600, range (1, 604_800);
+        update_deadline: i64 = 3600, range (1, 604_800);
         /// Seconds a stack may take to be deleted.
-        delete_deadline: u64 = 3600, range (1, 604_800);
+        delete_deadline: i64 = 3600, range (1, 604_800);
         /// Seconds between two looks at the stack of a busy cluster.
-        status_poll_interval: u64 = 10, range (1, 3600);
+        status_poll_interval: i64 = 10, range (1, 3600);
         /// What to do about several masters, which upstream gives different service account keys: share one key (fix),
         /// refuse the cluster (reject), or only say so in the log (warn).
         multi_master_guard: MultiMasterGuard = "fix";
@@ -123,7 +123,7 @@ settings! {
         token_cache_size: u64 = 10000, range (1, 10_000_000);
         /// Defaults of the policy rules: queens (nodes use the trustee's unscoped token; what the Heat driver needs) or
         /// master (roles member and reader; cluster users have no rights of their own).
-        default_rules: DefaultRules = "queens";
+        default_rules: DefaultSet = "queens";
         /// Seconds to wait for an answer of an OpenStack service.
         request_timeout: u64 = 60, range (1, 3600);
     }
@@ -147,7 +147,7 @@ choices! {
     }
 
     /// Which policy defaults are in force.
-    DefaultRules {
+    DefaultSet {
         /// Those of the Queens release.
         Queens = "queens",
         /// Those of the current development line.
