@@ -1,1 +1,26 @@
 //! What a COE needs from Heat, as pure functions.
+//!
+//! A driver turns a cluster, its template and a set of [`Facts`] into a [`StackRequest`], and the outputs of the stack
+//! back into columns. Nothing here does IO: the conductor gathers the facts and talks to Heat.
+//!
+//! Drivers are found at build time: each folder `coe/<name>/` with a `driver.rs` and `templates/cluster.yaml` is in
+//! [`DRIVERS`], and nothing else has to be changed to add one.
+
+mod check;
+mod driver;
+mod input;
+mod kubernetes;
+mod label;
+mod outputs;
+mod params;
+mod registry;
+mod stack;
+mod templates;
+
+pub use check::{Check, Rules};
+pub use driver::{Driver, Plugins, Provides};
+pub use input::{Facts, Input};
+pub use label::{Form, Label};
+pub use outputs::Outputs;
+pub use registry::{DRIVERS, driver_for, driver_named};
+pub use stack::StackRequest;

@@ -1,0 +1,129 @@
+//! Finds the drivers and embeds their templates.
+//!
+//! Every folder `coe/<name>/` with a `driver.rs` is a driver; its main template is `templates/cluster.yaml`. From there
+//! the references (`get_file: x`, `type: x.yaml`) are followed through the driver's `templates/` and then `shared/`. A
+//! reference `x.yaml` may also be a folder `x/` in `shared/`: each file in it is a variant, and the driver picks the one
+//! that is sent under the name `x.yaml`. A reference that leads nowhere fails the build.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    env,
+    error::Error,
+    fmt::Write as _,
+    fs,
+    path::{Path, PathBuf},
+};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// Name as referenced and variant (empty when there is only one) to the file that holds the text.
+type Files = BTreeMap<(String, String), PathBuf>;
+
+fn main() -> Result<()> {
+    let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
+    for watched in ["build.rs", "coe", "shared"] {
+        println!("cargo::rerun-if-changed={watched}");
+    }
+    let mut text = String::new();
+    let mut drivers = Vec::new();
+    for folder in driver_folders(&root.join("coe"))? {
+        let name = folder.file_name().and_then(|n| n.to_str()).ok_or("driver folder without a name")?.to_owned();
+        let files = referenced(&folder.join("templates"), &root.join("shared"))?;
+        write_driver(&mut text, &name, &folder, &files)?;
+        drivers.push(name);
+    }
+    writeln!(text, "/// Every driver of this build, in the order of their names.")?;
+    writeln!(text, "pub static DRIVERS: &[&dyn Driver] = &[")?;
+    for name in &drivers {
+        writeln!(text, "    &{name}::DRIVER,")?;
+    }
+    writeln!(text, "];")?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join("registry.rs"), text)?;
+    Ok(())
+}
+
+fn driver_folders(coe: &Path) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(coe)? {
+        let path = entry?.path();
+        if path.join("driver.rs").is_file() {
+            found.insert(path);
+        }
+    }
+    Ok(found)
+}
+
+fn write_driver(text: &mut String, name: &str, folder: &Path, files: &Files) -> Result<()> {
+    writeln!(text, "#[path = {:?}]\nmod {name};", folder.join("driver.rs"))?;
+    writeln!(
+        text,
+        "pub(crate) static {}: crate::templates::Folder = crate::templates::Folder {{",
+        name.to_uppercase()
+    )?;
+    writeln!(text, "    template: include_str!({:?}),\n    files: &[", folder.join("templates/cluster.yaml"))?;
+    for ((file, variant), path) in files {
+        writeln!(
+            text,
+            "        crate::templates::File {{ name: {file:?}, variant: {variant:?}, text: include_str!({path:?}) }},"
+        )?;
+    }
+    writeln!(text, "    ],\n}};")?;
+    Ok(())
+}
+
+fn referenced(templates: &Path, shared: &Path) -> Result<Files> {
+    let mut files = Files::new();
+    let mut open = vec![templates.join("cluster.yaml")];
+    while let Some(path) = open.pop() {
+        let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
+        for name in references(&text) {
+            let found = locate(&name, templates, shared)?;
+            if found.is_empty() {
+                return Err(format!("{}: the reference {name:?} leads to no file", path.display()).into());
+            }
+            for (variant, target) in found {
+                if files.insert((name.clone(), variant), target.clone()).is_none() && name.ends_with(".yaml") {
+                    open.push(target);
+                }
+            }
+        }
+    }
+    Ok(files)
+}
+
+/// Names behind `get_file:` and behind `type:` when they end in `.yaml`.
+fn references(text: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for line in text.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        for (key, any) in [("get_file:", true), ("type:", false)] {
+            let Some(at) = line.find(key) else { continue };
+            let value = line[at + key.len()..].trim_start();
+            let end = value.find(|c: char| c.is_whitespace() || ",}\"'".contains(c)).unwrap_or(value.len());
+            let name = &value[..end];
+            if !name.is_empty() && (any || name.ends_with(".yaml")) {
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    names
+}
+
+fn locate(name: &str, templates: &Path, shared: &Path) -> Result<Vec<(String, PathBuf)>> {
+    for folder in [templates, shared] {
+        let single = folder.join(name);
+        if single.is_file() {
+            return Ok(vec![(String::new(), single)]);
+        }
+        let variants = folder.join(name.trim_end_matches(".yaml"));
+        if name.ends_with(".yaml") && variants.is_dir() {
+            let mut found = Vec::new();
+            for entry in fs::read_dir(variants)? {
+                let path = entry?.path();
+                let stem = path.file_stem().and_then(|s| s.to_str()).ok_or("variant without a name")?.to_owned();
+                found.push((stem, path));
+            }
+            return Ok(found);
+        }
+    }
+    Ok(Vec::new())
+}

@@ -1,0 +1,67 @@
+//! The one trait a COE driver implements.
+
+use domain::{Cluster, Error, NodeGroup};
+
+use crate::{Check, Input, Label, Outputs, StackRequest};
+
+/// What a driver serves: the key by which a cluster template finds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Provides {
+    /// `vm` or `bm`.
+    pub server_type: &'static str,
+    /// The image's `os_distro`, compared as written.
+    pub os: &'static str,
+    /// COE name as in the API.
+    pub coe: &'static str,
+}
+
+/// Network and volume drivers a template may name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plugins {
+    /// Allowed `network_driver` values; the first is the default.
+    pub network: &'static [&'static str],
+    /// Allowed `volume_driver` values; none is the default.
+    pub volume: &'static [&'static str],
+}
+
+/// A COE on an operating system. All methods are pure.
+pub trait Driver: Sync {
+    /// Name of the driver, its folder under `coe/`, and the entry of `[drivers] disabled_drivers`.
+    fn name(&self) -> &'static str;
+
+    /// The combinations of server type, operating system and COE it serves.
+    fn provides(&self) -> &'static [Provides];
+
+    /// Labels it reads. Other labels are stored and ignored.
+    fn labels(&self) -> &'static [Label];
+
+    /// Network and volume drivers it knows.
+    fn plugins(&self) -> Plugins;
+
+    /// `true` when several masters share what they must share, so that more than one works.
+    fn multi_master(&self) -> bool;
+
+    /// Checks of labels, sizes and switches before anything is stored. Answers warnings.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], naming the label or field and the fix.
+    fn check(&self, check: &Check<'_>) -> Result<Vec<String>, Error>;
+
+    /// The request that creates the stack.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when something required is missing.
+    fn stack(&self, input: &Input<'_>) -> Result<StackRequest, Error>;
+
+    /// The request that changes the number of workers: a PATCH of the existing stack, which carries nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the worker group is missing.
+    fn resize(&self, input: &Input<'_>) -> Result<StackRequest, Error>;
+
+    /// Writes what the stack tells into the cluster and its default node groups.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when an output has a shape no template of ours makes.
+    fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error>;
+}

@@ -1,0 +1,199 @@
+//! What every Kubernetes driver shares: labels, parameters, outputs.
+
+use domain::{Cluster, Error, NodeGroup, Role};
+
+use crate::{
+    Form, Input, Label, Outputs,
+    label::switch,
+    params::{Parameters, Put, group},
+};
+
+const fn label(name: &'static str, default: &'static str, form: Form, help: &'static str) -> Label {
+    renamed(name, name, default, form, help)
+}
+
+const fn renamed(
+    name: &'static str,
+    parameter: &'static str,
+    default: &'static str,
+    form: Form,
+    help: &'static str,
+) -> Label {
+    Label { name, parameter, default, form, help }
+}
+
+/// Admission plug-ins, in the order of Kubernetes 1.11's recommendation.
+const ADMISSION: &str = "NamespaceLifecycle,LimitRanger,ServiceAccount,DefaultStorageClass,DefaultTolerationSeconds,\
+                         MutatingAdmissionWebhook,ValidatingAdmissionWebhook,ResourceQuota";
+
+const GB: Form = Form::Number(0, 1_000_000);
+const SECONDS: Form = Form::Number(0, 86_400);
+
+/// Labels of all Kubernetes drivers, with the defaults of their templates.
+///
+/// Versions stand here and as parameter defaults in the templates; a test keeps the two equal. Kubernetes v1.11.6 is
+/// the newest 1.11 whose five node images exist for Fedora Atomic: the last line that still fits its Docker 1.13, the
+/// etcd 3.2 with the v2 API that flannel needs, and the in-tree OpenStack provider with Octavia.
+pub(crate) static LABELS: &[Label] = &[
+    label("admission_control_list", ADMISSION, Form::Text, "Admission plug-ins; NodeRestriction is put before them."),
+    label("availability_zone", "", Form::Text, "Nova availability zone of all nodes."),
+    label("boot_volume_size", "0", GB, "GB of each node's root volume; 0 boots from the image."),
+    label("boot_volume_type", "", Form::Text, "Cinder type of root volumes."),
+    label("calico_cni_tag", "v3.3.6", Form::Tag, "Version of calico's CNI plug-in."),
+    label("calico_ipv4pool", "192.168.0.0/16", Form::Cidr, "Network of the pods with calico."),
+    label(
+        "calico_ipv4pool_ipip",
+        "Off",
+        Form::OneOf(&["Always", "CrossSubnet", "Never", "Off"]),
+        "When calico wraps packets in IPIP.",
+    ),
+    label("calico_kube_controllers_tag", "v3.3.6", Form::Tag, "Version of calico's controllers."),
+    label("calico_tag", "v3.3.6", Form::Tag, "Version of calico's node agent."),
+    label(
+        "cert_manager_api",
+        "false",
+        Form::Bool,
+        "Certificates can be signed in the cluster; masters get the CA key.",
+    ),
+    label("cgroup_driver", "systemd", Form::OneOf(&["systemd", "cgroupfs"]), "Of kubelet and docker."),
+    label("cloud_provider_enabled", "true", Form::Bool, "Load balancers and volumes from the cloud; needs the trust."),
+    label("cloud_provider_tag", "", Form::Tag, "Version of the external cloud provider; empty uses the one in-tree."),
+    label("container_infra_prefix", "", Form::Prefix, "Put before every image name."),
+    label("coredns_tag", "1.1.3", Form::Tag, "Version of the cluster's DNS server."),
+    label("docker_volume_type", "", Form::Text, "Cinder type of docker volumes."),
+    label("etcd_tag", "v3.2.7", Form::Tag, "Version of etcd."),
+    label("etcd_volume_size", "0", GB, "GB of each master's etcd volume; 0 keeps etcd on the root disk."),
+    label("etcd_volume_type", "", Form::Text, "Cinder type of etcd volumes."),
+    renamed("fixed_subnet_cidr", "fixed_network_cidr", "10.0.0.0/24", Form::Cidr, "Network of the created subnet."),
+    label("flannel_backend", "udp", Form::OneOf(&["udp", "vxlan", "host-gw"]), "How flannel carries packets."),
+    label("flannel_network_cidr", "10.100.0.0/16", Form::Cidr, "Network of the pods with flannel."),
+    label("flannel_network_subnetlen", "24", Form::Number(1, 30), "Prefix length of each node's part of it."),
+    label("flannel_tag", "v0.9.0", Form::Tag, "Version of flannel."),
+    label("grafana_admin_passwd", "admin", Form::Text, "Password of Grafana's user admin."),
+    label("grafana_tag", "5.1.5", Form::Tag, "Version of Grafana."),
+    label(
+        "influx_grafana_dashboard_enabled",
+        "false",
+        Form::Bool,
+        "InfluxDB and Grafana behind the dashboard's heapster.",
+    ),
+    label("ingress_controller", "", Form::OneOf(&["traefik"]), "Ingress controller to run."),
+    label("ingress_controller_role", "ingress", Form::Text, "Value of the node label role where it runs."),
+    label("kube_dashboard_enabled", "true", Form::Bool, "Dashboard and heapster."),
+    label("kube_dashboard_version", "v1.8.3", Form::Tag, "Version of the dashboard."),
+    label("kube_tag", "v1.11.6", Form::Tag, "Version of Kubernetes."),
+    label("kubeapi_options", "", Form::Text, "More arguments of the API server."),
+    label("kubecontroller_options", "", Form::Text, "More arguments of the controller manager."),
+    label("kubelet_options", "", Form::Text, "More arguments of the kubelets."),
+    label("kubeproxy_options", "", Form::Text, "More arguments of kube-proxy."),
+    label("kubescheduler_options", "", Form::Text, "More arguments of the scheduler."),
+    label("master_lb_allowed_cidrs", "", Form::Cidrs, "Networks that may reach the API's load balancer (Octavia)."),
+    label(
+        "master_lb_floating_ip_enabled",
+        "",
+        Form::Bool,
+        "A floating IP on the API's load balancer, whatever the nodes have.",
+    ),
+    label(
+        "octavia_lb_algorithm",
+        "ROUND_ROBIN",
+        Form::OneOf(&["ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP", "SOURCE_IP_PORT"]),
+        "How Octavia chooses a master.",
+    ),
+    label("octavia_lb_healthcheck", "true", Form::Bool, "Octavia checks the masters."),
+    label("octavia_provider", "amphora", Form::Text, "Octavia's provider driver."),
+    label("prometheus_monitoring", "false", Form::Bool, "Prometheus, Grafana and node exporters."),
+    label("prometheus_tag", "v1.8.2", Form::Tag, "Version of Prometheus."),
+    label("selinux_mode", "permissive", Form::OneOf(&["enforcing", "permissive", "disabled"]), "SELinux on the nodes."),
+    renamed(
+        "service_cluster_ip_range",
+        "portal_network_cidr",
+        "10.254.0.0/16",
+        Form::Cidr,
+        "Network of services; holds 10.254.0.10, the DNS server.",
+    ),
+    label("system_pods_initial_delay", "30", SECONDS, "Seconds before the first probe of system pods."),
+    label("system_pods_timeout", "5", SECONDS, "Seconds a probe of system pods may take."),
+    label("traefik_ingress_controller_tag", "v1.7.28", Form::Tag, "Version of traefik."),
+];
+
+/// Kubernetes' own parameters, apart from labels that go through as they are.
+pub(crate) fn kubernetes(input: &Input<'_>) -> Result<Parameters, Error> {
+    let (cluster, template, facts) = (input.cluster, input.template, input.facts);
+    let (masters, workers) = (group(input, Role::Master)?, group(input, Role::Worker)?);
+    let mut p = Parameters::new();
+    p.put_given("master_flavor", first(&[&masters.flavor_id, &cluster.master_flavor_id, &template.master_flavor_id]));
+    p.put_given("minion_flavor", first(&[&workers.flavor_id, &cluster.flavor_id, &template.flavor_id]));
+    p.put("number_of_minions", workers.node_count);
+    p.put("network_driver", network_driver(input));
+    p.put("pods_network_cidr", pods_network(input));
+    p.put("tls_disabled", template.tls_disabled);
+    let (protocol, port) = if template.tls_disabled { ("HTTP", 8080) } else { ("TCP", 6443) };
+    p.put("loadbalancing_protocol", protocol);
+    p.put("kubernetes_port", template.apiserver_port.filter(|port| *port > 0).unwrap_or(port));
+    p.put_given("discovery_url", cluster.discovery_url.as_deref().or(facts.discovery_url.as_deref()));
+    p.put_given("insecure_registry_url", template.insecure_registry.as_deref());
+    p.put_given("kube_version", cluster.coe_version.as_deref());
+    p.put("registry_enabled", template.registry_enabled);
+    if template.registry_enabled {
+        p.put_given("swift_region", facts.swift_region.as_deref());
+        p.put_given("registry_container", Some(&facts.registry_container));
+    }
+    p.put("kube_service_account_key", facts.service_account_key.as_str());
+    p.put("kube_service_account_private_key", facts.service_account_private_key.expose());
+    if switch(input.labels(), "cert_manager_api", false) {
+        p.put_given("ca_key", facts.ca_private_key.as_ref().map(domain::Secret::expose));
+    }
+    p.put_given("block_storage_version", Some(&facts.block_storage_version));
+    Ok(p)
+}
+
+fn first<'a>(options: &[&'a Option<String>]) -> Option<&'a str> {
+    options.iter().find_map(|option| option.as_deref().filter(|text| !text.is_empty()))
+}
+
+fn network_driver<'a>(input: &Input<'a>) -> &'a str {
+    input.template.network_driver.as_deref().filter(|name| !name.is_empty()).unwrap_or("flannel")
+}
+
+/// The network the pods get addresses from, which kube-proxy and the ports of the nodes must know.
+fn pods_network<'a>(input: &Input<'a>) -> &'a str {
+    let name = if network_driver(input) == "calico" { "calico_ipv4pool" } else { "flannel_network_cidr" };
+    let label = LABELS.iter().find(|label| label.name == name);
+    label.map_or("", |label| label.given(input.labels()).unwrap_or(label.default))
+}
+
+/// The number of workers and which of them go first.
+pub(crate) fn resize(input: &Input<'_>) -> Result<Parameters, Error> {
+    let mut p = Parameters::new();
+    p.put("number_of_minions", group(input, Role::Worker)?.node_count);
+    p.put("minions_to_remove", input.removals);
+    Ok(p)
+}
+
+/// Container runtime of Fedora Atomic 27: the Docker that the image ships.
+const CONTAINER_VERSION: &str = "1.13.1";
+
+/// Addresses and versions. Without floating IPs the nodes' private addresses stand in.
+pub(crate) fn outputs(stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
+    if let Some(address) = stack.text("api_address") {
+        cluster.api_address = Some(address.to_owned());
+    }
+    let masters = addresses(stack, "kube_masters")?;
+    let workers = addresses(stack, "kube_minions")?;
+    let version = stack.parameter("kube_tag").map(str::to_owned);
+    for group in groups.iter_mut().filter(|group| group.is_default) {
+        group.node_addresses = if group.role() == Role::Master { masters.clone() } else { workers.clone() };
+        group.version = version.clone().or_else(|| group.version.take());
+    }
+    if version.is_some() {
+        cluster.coe_version = version;
+    }
+    cluster.container_version = Some(CONTAINER_VERSION.to_owned());
+    Ok(())
+}
+
+fn addresses(stack: &Outputs, key: &str) -> Result<Vec<String>, Error> {
+    let public = stack.list(key)?;
+    if public.is_empty() { stack.list(&format!("{key}_private")) } else { Ok(public) }
+}

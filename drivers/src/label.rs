@@ -1,0 +1,164 @@
+//! Labels a driver reads: which parameter they fill and what a right value looks like.
+
+use std::net::Ipv4Addr;
+
+use domain::{Error, Labels};
+
+/// A label of a driver.
+#[derive(Clone, Copy, Debug)]
+pub struct Label {
+    /// Name as the user writes it.
+    pub name: &'static str,
+    /// The Heat parameter it fills.
+    pub parameter: &'static str,
+    /// What holds without it, in the parameter's text form. For a label without a fixed default: empty.
+    pub default: &'static str,
+    /// What a value must look like.
+    pub form: Form,
+    /// One sentence for the documentation.
+    pub help: &'static str,
+}
+
+/// Shape of a label's value. An empty value counts as "not given" and is right for all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Any text on one line.
+    Text,
+    /// What Heat takes as a boolean.
+    Bool,
+    /// A whole number from the first to the second, both included.
+    Number(i64, i64),
+    /// An IPv4 network as address and prefix length.
+    Cidr,
+    /// IPv4 networks with commas between them.
+    Cidrs,
+    /// Tag of a container image, never `latest`.
+    Tag,
+    /// One of these words.
+    OneOf(&'static [&'static str]),
+    /// Start of an image name: ends in `/`.
+    Prefix,
+}
+
+/// Spellings Heat takes for true (`heat/engine/parameters.py` uses oslo's strict booleans).
+const TRUE: [&str; 6] = ["true", "t", "yes", "y", "on", "1"];
+const FALSE: [&str; 6] = ["false", "f", "no", "n", "off", "0"];
+
+/// A boolean label in any of Heat's spellings; `None` for anything else.
+pub(crate) fn boolean(text: &str) -> Option<bool> {
+    let word = text.trim().to_ascii_lowercase();
+    if TRUE.contains(&word.as_str()) {
+        Some(true)
+    } else if FALSE.contains(&word.as_str()) {
+        Some(false)
+    } else {
+        None
+    }
+}
+
+/// A boolean label, with `absent` where it is missing or empty.
+pub(crate) fn switch(labels: &Labels, name: &str, absent: bool) -> bool {
+    labels.value(name).and_then(boolean).unwrap_or(absent)
+}
+
+impl Label {
+    /// The given value, unless it is missing or empty.
+    pub(crate) fn given<'a>(&self, labels: &'a Labels) -> Option<&'a str> {
+        labels.value(self.name).filter(|text| !text.trim().is_empty())
+    }
+
+    /// Refuses a value the nodes or Heat could not use.
+    pub(crate) fn check(&self, labels: &Labels) -> Result<(), Error> {
+        let Some(text) = self.given(labels) else { return Ok(()) };
+        match self.form.fault(text) {
+            None => Ok(()),
+            Some(fix) => Err(Error::bad_value("labels", text, &format!("Label {}: {fix}", self.name))),
+        }
+    }
+}
+
+impl Form {
+    /// What is wrong with `text`, said as what would be right.
+    pub(crate) fn fault(self, text: &str) -> Option<String> {
+        if text.chars().any(char::is_control) {
+            return Some("use one line without control characters".to_owned());
+        }
+        let fine = match self {
+            Self::Text => true,
+            Self::Bool => boolean(text).is_some(),
+            Self::Number(least, most) => text.trim().parse().is_ok_and(|n: i64| (least..=most).contains(&n)),
+            Self::Cidr => is_cidr(text),
+            Self::Cidrs => text.split(',').all(|part| is_cidr(part.trim())),
+            Self::Tag => is_tag(text),
+            Self::OneOf(words) => words.contains(&text),
+            Self::Prefix => text.ends_with('/') && !text.contains(char::is_whitespace),
+        };
+        (!fine).then(|| self.fix())
+    }
+
+    fn fix(self) -> String {
+        match self {
+            Self::Text => "use one line".to_owned(),
+            Self::Bool => "use true or false".to_owned(),
+            Self::Number(least, most) => format!("use a whole number from {least} to {most}"),
+            Self::Cidr => "use an IPv4 network such as 10.100.0.0/16".to_owned(),
+            Self::Cidrs => "use IPv4 networks such as 10.0.0.0/8, with commas between them".to_owned(),
+            Self::Tag => "use the tag of an image such as v1.11.6; latest is not a version".to_owned(),
+            Self::OneOf(words) => format!("use one of {}", words.join(", ")),
+            Self::Prefix => "use a prefix of image names that ends with a slash".to_owned(),
+        }
+    }
+}
+
+fn is_cidr(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(address, length)| {
+        address.parse::<Ipv4Addr>().is_ok() && length.parse::<u8>().is_ok_and(|bits| bits <= 32)
+    })
+}
+
+/// Docker's grammar of tags: 128 characters of letters, digits, `_`, `.` and `-`, the first no `.` or `-`.
+fn is_tag(text: &str) -> bool {
+    text != "latest"
+        && text.len() <= 128
+        && !text.starts_with(['.', '-'])
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_form_knows_right_from_wrong() {
+        let right = [
+            (Form::Text, "a=b,c"),
+            (Form::Bool, "True"),
+            (Form::Bool, "off"),
+            (Form::Number(1, 30), "24"),
+            (Form::Cidr, "10.0.0.0/24"),
+            (Form::Cidrs, "10.0.0.0/8, 192.168.0.0/16"),
+            (Form::Tag, "v1.11.6"),
+            (Form::OneOf(&["udp", "vxlan"]), "vxlan"),
+            (Form::Prefix, "mirror.example:5000/kube/"),
+        ];
+        for (form, text) in right {
+            assert_eq!(form.fault(text), None, "{form:?} {text}");
+        }
+        let wrong = [
+            (Form::Text, "two\nlines"),
+            (Form::Bool, "maybe"),
+            (Form::Number(1, 30), "31"),
+            (Form::Number(1, 30), "many"),
+            (Form::Cidr, "10.0.0.0"),
+            (Form::Cidr, "10.0.0/24"),
+            (Form::Cidrs, "10.0.0.0/8,"),
+            (Form::Tag, "latest"),
+            (Form::Tag, "v1 $(id)"),
+            (Form::OneOf(&["udp", "vxlan"]), "VXLAN"),
+            (Form::Prefix, "mirror.example:5000/kube"),
+        ];
+        for (form, text) in wrong {
+            assert!(form.fault(text).is_some(), "{form:?} {text}");
+        }
+    }
+}
