@@ -13,7 +13,7 @@ demo: deps ## Build, prove, resize and delete a cluster on a simulated cloud
 	@$(MAGNUM) demo
 
 run: deps ## Serve on 127.0.0.1:9511 with a simulated cloud until Ctrl-C; prints the variables for the openstack client
-	@$(MAGNUM) all --devcloud
+	@$(MAGNUM) all --devcloud $(RUN_ARGS)
 
 test: deps ## Check everything: format, lints, all tests on three databases and a broker, the real clients
 	@tests/run.sh

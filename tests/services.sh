@@ -63,6 +63,7 @@ missing_for() {
         tools)
             command -v shellcheck >/dev/null || echo shellcheck
             command -v openssl >/dev/null || echo openssl
+            command -v curl >/dev/null || echo curl
             python3 -c 'import ensurepip' 2>/dev/null || echo python3 python3-venv
             ;;
     esac
