@@ -314,3 +314,64 @@ impl Engine {
 fn jittered(pause: TimeDelta) -> TimeDelta {
     pause + TimeDelta::milliseconds(rand::random_range(0..=(pause.num_milliseconds() / 10).max(1)))
 }
+
+#[cfg(test)]
+mod tests {
+    use domain::OperationKind;
+
+    use super::*;
+
+    fn operation(step: &str, attempt: i64, minutes: i64) -> (Operation, DateTime<Utc>) {
+        let now = DateTime::from_timestamp(1_700_000_000, 0).unwrap();
+        let op = Operation {
+            id: "op".to_owned(),
+            seq: 1,
+            cluster_uuid: "cluster".to_owned(),
+            project_id: "project".to_owned(),
+            user_id: "user".to_owned(),
+            request_id: "req".to_owned(),
+            kind: OperationKind::Create,
+            params: serde_json::json!({}),
+            state: OperationState::Active,
+            step: step.to_owned(),
+            attempt,
+            run_at: now,
+            step_since: now - TimeDelta::minutes(minutes),
+            lease_owner: None,
+            lease_until: None,
+            generation: 1,
+            sealed_token: None,
+            reason: None,
+            created_at: now,
+            updated_at: None,
+            finished_at: None,
+        };
+        (op, now)
+    }
+
+    #[test]
+    fn a_plan_starts_at_the_top_and_goes_on_where_it_was() {
+        let deadline = TimeDelta::minutes(15);
+        let planned = |step, attempt, minutes| {
+            let (op, now) = operation(step, attempt, minutes);
+            plan(&op, &["first", "second"], now, deadline)
+        };
+        assert_eq!(planned("", 0, 0), Action::Run(0));
+        assert_eq!(planned("second", 3, 14), Action::Run(1));
+        assert_eq!(planned("second", 3, 16), Action::TimedOut(1));
+        assert_eq!(planned("second", 0, 16), Action::Run(1), "a step that was never tried is tried, however late");
+        assert_eq!(planned("renamed", 0, 0), Action::Unknown);
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        let seconds: Vec<i64> = (0..9).map(|attempt| back_off(attempt).num_seconds()).collect();
+        assert_eq!(seconds, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
+    }
+
+    #[test]
+    fn deleting_is_creating_read_backwards() {
+        let names = crate::step_names(OperationKind::Delete);
+        assert_eq!(names, ["settle", "delete_load_balancers", "delete_stack", "revoke_trust", "delete_certs", "forget_cluster"]);
+    }
+}

@@ -27,14 +27,15 @@ pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
         discovery_url: ctx.cluster.discovery_url.clone().filter(|url| !url.is_empty()),
         docker_volume_type: volumes.docker,
         etcd_volume_type: volumes.etcd,
-        service_account_key: keys.public,
-        service_account_private_key: keys.private,
+        service_account_key: keys.public_key,
+        service_account_private_key: SecretString::from(keys.private_key.expose()),
         openstack_ca: ctx.openstack_ca().await?,
         verify_ca: options.drivers.verify_ca,
         nodes_affinity_policy: options.cluster.nodes_affinity_policy.as_str().to_owned(),
         swift_region: options.docker_registry.swift_region.clone(),
         registry_container: options.docker_registry.swift_registry_container.clone(),
-        ca_private_key: ctx.ca_private_key().await?,
+        // The CA's key never leaves the service.
+        ca_private_key: None,
         block_storage_version: "v3".to_owned(),
         default_timeout_mins: i64::from(options.cluster_heat.create_timeout),
     })
