@@ -163,7 +163,7 @@ impl<'a> Barbican<'a> {
         call.find().await?.map(|reply| reply.json()).transpose()
     }
 
-    /// Containers of exactly this name. Barbican cannot filter them, so all of the project's are read.
+    /// Containers of exactly this name; filtered here again, because Barbican matches names as patterns.
     ///
     /// # Errors
     /// [`Error::Cloud`].
