@@ -108,6 +108,14 @@ pub enum ConfigError {
         /// What is wrong.
         what: String,
     },
+    /// A policy rule cannot be used.
+    #[error("policy rule {rule}: {what}")]
+    Rule {
+        /// Its name.
+        rule: String,
+        /// What is wrong.
+        what: String,
+    },
     /// The sources cannot be combined.
     #[error("cannot combine the configuration: {0}")]
     Layers(#[from] config::ConfigError),

@@ -17,6 +17,7 @@ mod nodegroup;
 mod operation;
 pub mod options;
 mod patch;
+pub mod policy;
 mod status;
 mod template;
 
@@ -33,5 +34,6 @@ pub use nodegroup::{NodeGroup, Role, Taint};
 pub use operation::{Operation, OperationKind, OperationState, ResizeParams};
 pub use options::{DefaultSet, Options, Secret, options_doc, sample_config};
 pub use patch::{Patch, PatchRules};
+pub use policy::{Policy, Rule, Target, sample_policy};
 pub use status::Status;
 pub use template::ClusterTemplate;
