@@ -14,7 +14,8 @@ tests/services.sh COMMAND
   up [--for PID]      install what is missing, start, wait until ready, print `export TEST_...` lines;
                       with --for, everything is stopped when that process ends, however it ends
   env                 print the `export` lines of what is up: TEST_MYSQL_URL, TEST_POSTGRES_URL, TEST_RABBIT_URL and,
-                      for each, TEST_..._START, _KILL, _RESTART, _PAUSE, _RESUME: commands for `sh -c`
+                      for each, TEST_..._START, _KILL, _RESTART, _PAUSE, _RESUME: commands for `sh -c`;
+                      TEST_SERVICES_RESTART is one to which the name of a server is added
   status              one line per server
   down                stop what `up` started and remove its data
   start|kill|restart|pause|resume SERVER
@@ -323,6 +324,16 @@ load() {
     fi
 }
 
+# The name of a server, from one of its names.
+server() {
+    case ${1:-} in
+        mariadb) echo mysql ;;
+        postgresql) echo postgres ;;
+        rabbitmq) echo rabbit ;;
+        *) echo "${1:-}" ;;
+    esac
+}
+
 known() {
     case $1 in
         mysql | postgres | rabbit) ;;
@@ -414,6 +425,7 @@ exports() {
             printf 'export TEST_%s_%s=%q\n' "$upper" "${verb^^}" "$run $verb $name"
         done
     done
+    printf 'export TEST_SERVICES_RESTART=%q\n' "$run restart"
     if ! given rabbit && ! gone rabbit; then
         printf 'export TEST_RABBIT_CTL=%q\n' "$run rabbitmqctl"
     fi
@@ -450,20 +462,20 @@ case $action in
     status) status ;;
     down) down ;;
     down-after) down_after "$@" ;;
-    start) known "${1:-}" && start "$1" ;;
-    kill)
-        known "${1:-}"
-        signal "$1" KILL
-        wait_for "end of $1" 20 "$1" gone "$1"
+    start | kill | restart | pause | resume)
+        name=$(server "$@")
+        known "$name"
+        case $action in
+            start) start "$name" ;;
+            pause) signal "$name" STOP ;;
+            resume) signal "$name" CONT ;;
+            *)
+                signal "$name" KILL
+                wait_for "end of $name" 20 "$name" gone "$name"
+                [ "$action" = kill ] || start "$name"
+                ;;
+        esac
         ;;
-    restart)
-        known "${1:-}"
-        signal "$1" KILL
-        wait_for "end of $1" 20 "$1" gone "$1"
-        start "$1"
-        ;;
-    pause) known "${1:-}" && signal "$1" STOP ;;
-    resume) known "${1:-}" && signal "$1" CONT ;;
     rabbitmqctl)
         known rabbit
         rabbit_command rabbitmqctl "$@"
