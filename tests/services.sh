@@ -135,11 +135,15 @@ launch() {
     disown
 }
 
-# Ends a server: the whole session of the process, because RabbitMQ runs below a shell of its own.
+# Reaches the whole session of a server, because RabbitMQ runs below a shell of its own, and its children, because
+# PostgreSQL's have sessions of their own. Orderly ends are the business of the first process alone.
 signal() {
-    local name=$1 signal=$2 pid
+    local name=$1 signal=$2 pid children=()
     pid=$(pid_of "$name") || return 0
-    kill -s "$signal" -- "-$pid" 2>/dev/null || kill -s "$signal" "$pid" 2>/dev/null || true
+    case $signal in
+        KILL | STOP | CONT) read -r -a children <"/proc/$pid/task/$pid/children" || true ;;
+    esac
+    kill -s "$signal" -- "-$pid" "${children[@]}" 2>/dev/null || kill -s "$signal" "$pid" 2>/dev/null || true
 }
 
 gone() { ! pid_of "$1" >/dev/null; }
