@@ -1,1 +1,32 @@
-//! A simulated OpenStack over real HTTP.
+//! A simulated OpenStack over real HTTP, for tests and laptops.
+//!
+//! One port serves Keystone, Heat, Glance, Nova, Neutron, Cinder, Barbican and Octavia, each under its own path prefix.
+//! Every service keeps real state, refuses what the real one refuses, and words its refusals alike. Heat evaluates the
+//! template it is given; where asked to, the simulated nodes call back as real ones do and serve TLS on the cluster's
+//! API address. Nothing here knows the product under test: it is driven by HTTP alone.
+
+mod barbican;
+mod calls;
+mod census;
+mod cinder;
+mod cloud;
+mod faults;
+mod glance;
+mod heat;
+mod hot;
+mod http;
+mod identity;
+mod neutron;
+mod nova;
+mod octavia;
+mod operator;
+mod player;
+mod seed;
+mod server;
+mod state;
+
+pub use calls::Call;
+pub use census::Census;
+pub use cloud::{DevCloud, Settings};
+pub use faults::{Effect, Fault};
+pub use seed::{Account, Seed};

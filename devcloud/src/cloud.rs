@@ -1,0 +1,181 @@
+//! The public face: starting, steering and inspecting a simulated cloud.
+
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+
+use crate::calls::Call;
+use crate::census::Census;
+use crate::faults::Fault;
+use crate::seed::{self, Seed};
+use crate::server;
+use crate::state::{Shared, World};
+
+/// How a cloud is set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// Address to listen on.
+    pub host: String,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// Endpoint of the container-infra service in the catalogue, ending in `/v1`; can be set later.
+    pub magnum_url: Option<String>,
+    /// How long a stack stays in progress, not counting the played nodes.
+    pub stack_delay: Duration,
+    /// Whether nodes are played: they fetch certificates and serve TLS on the cluster's API address.
+    pub play_nodes: bool,
+    /// How long a played node tries again before its stack fails.
+    pub node_patience: Duration,
+    /// Length of one minute of a stack's `timeout_mins`.
+    pub stack_minute: Duration,
+    /// How long a token is valid.
+    pub token_life: Duration,
+    /// Whether the catalogue has a load balancer service (Octavia).
+    pub octavia: bool,
+    /// How long a load balancer stays in `PENDING_DELETE`.
+    pub balancer_delay: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings {
+            host: "127.0.0.1".to_owned(),
+            port: 0,
+            magnum_url: None,
+            stack_delay: Duration::from_millis(200),
+            play_nodes: false,
+            node_patience: Duration::from_secs(10),
+            stack_minute: Duration::from_secs(60),
+            token_life: Duration::from_secs(3600),
+            octavia: true,
+            balancer_delay: Duration::ZERO,
+        }
+    }
+}
+
+/// A running simulated cloud. Clones share it.
+#[derive(Clone)]
+pub struct DevCloud {
+    shared: Arc<Shared>,
+    seed: Arc<Seed>,
+    origin: String,
+    server: Arc<Mutex<Option<ServerHandle>>>,
+}
+
+impl DevCloud {
+    /// Starts a cloud with its seed data on the current tokio runtime; it serves when this returns.
+    ///
+    /// # Errors
+    /// The address cannot be bound, or the nodes' HTTP client cannot be made.
+    pub async fn start(settings: Settings) -> std::io::Result<DevCloud> {
+        let listener = TcpListener::bind((settings.host.as_str(), settings.port))?;
+        let origin = format!("http://{}:{}", settings.host, listener.local_addr()?.port());
+        let http = reqwest::Client::builder()
+            .timeout(Duration::from_secs(30))
+            .no_proxy()
+            .build()
+            .map_err(std::io::Error::other)?;
+        let mut world = World::new(settings, &origin);
+        let seed = Arc::new(seed::plant(&mut world));
+        let shared = Shared::new(world, tokio::runtime::Handle::current(), http);
+        let running = server::serve(listener, Arc::clone(&shared))?;
+        let handle = running.handle();
+        tokio::spawn(running);
+        Ok(DevCloud { shared, seed, origin, server: Arc::new(Mutex::new(Some(handle))) })
+    }
+
+    /// Keystone's URL, ending in `/identity/v3`.
+    #[must_use]
+    pub fn auth_url(&self) -> String {
+        format!("{}/identity/v3", self.origin)
+    }
+
+    /// Root of all services, `http://host:port`.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Puts the container-infra service (`magnum`) at this URL into the catalogue.
+    pub fn set_magnum_url(&self, url: &str) {
+        self.shared.world().directory.set_magnum(url);
+    }
+
+    /// Ids, names and passwords of what every cloud starts with.
+    #[must_use]
+    pub fn seed(&self) -> &Seed {
+        &self.seed
+    }
+
+    /// The `OS_*` variables with which the usual clients log in as `user` in `project`; empty when no seeded account
+    /// has these names.
+    #[must_use]
+    pub fn env(&self, project: &str, user: &str) -> Vec<(String, String)> {
+        self.seed.env(project, user, &self.auth_url())
+    }
+
+    /// Arms a fault.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.faults().arm(fault);
+    }
+
+    /// Disarms all faults.
+    pub fn clear_faults(&self) {
+        self.shared.faults().clear();
+    }
+
+    /// Lets every token expire now.
+    pub fn expire_tokens(&self) {
+        self.shared.world().directory.expire_all();
+    }
+
+    /// Limits the servers of a project given by id; `None` lifts the limit.
+    pub fn set_instance_quota(&self, project_id: &str, limit: Option<u64>) {
+        let mut world = self.shared.world();
+        match limit {
+            Some(limit) => world.instance_quotas.insert(project_id.to_owned(), limit),
+            None => world.instance_quotas.remove(project_id),
+        };
+    }
+
+    /// Changes how long stacks stay in progress from now on.
+    pub fn set_stack_delay(&self, delay: Duration) {
+        self.shared.world().settings.stack_delay = delay;
+    }
+
+    /// What the cloud holds that somebody may have left behind.
+    #[must_use]
+    pub fn census(&self) -> Census {
+        let mut world = self.shared.world();
+        crate::octavia::bury(&mut world);
+        Census::of(&world)
+    }
+
+    /// Every request so far, in the order in which they were answered.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        self.shared.calls()
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_calls(&self) {
+        self.shared.clear_calls();
+    }
+
+    /// The text with which a server (by name) was booted, decoded; `None` when there is no such server.
+    #[must_use]
+    pub fn user_data(&self, server: &str) -> Option<String> {
+        crate::nova::user_data(&self.shared.world(), server)
+    }
+
+    /// Stops serving, closes every played node, and forgets the stacks' timers.
+    pub async fn stop(self) {
+        let handle = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        self.shared.world().stacks.abandon();
+        if let Some(handle) = handle {
+            handle.stop(false).await;
+        }
+    }
+}

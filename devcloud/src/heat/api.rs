@@ -1,0 +1,239 @@
+//! Heat's routes.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::stack::Stack;
+use super::tree::{Level, Node};
+use super::{change, life, list, missing, views};
+use crate::hot::parameters;
+use crate::http::{Answer, Refusal, Reply, Request};
+use crate::identity::Grant;
+use crate::state::{Shared, World};
+
+/// Answers one request to Heat.
+pub(crate) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
+    let path = request.path();
+    let v1 = json!({
+        "id": "v1.0", "status": "CURRENT", "links": [{"rel": "self", "href": format!("{}/v1/", request.root())}],
+    });
+    if request.method == "GET" && matches!(path.as_slice(), [] | ["v1"]) {
+        return Ok(Reply::json(300, json!({"versions": [v1]})));
+    }
+    let ["v1", project, rest @ ..] = path.as_slice() else { return Err(Refusal::no_route()) };
+    let mut world = shared.world();
+    let grant = world.caller(request)?;
+    if *project != grant.project() && !grant.is_admin() {
+        return Err(Refusal::new(403, "Forbidden", "You are not authorized to use this action."));
+    }
+    let base = format!("{}/v1/{project}", request.root());
+    let call = Call { shared, grant, request, base };
+    match (request.method.as_str(), rest) {
+        ("GET", ["stacks"]) => list::stacks(&world, &call.grant, request, &call.base, false),
+        ("GET", ["stacks", "detail"]) => list::stacks(&world, &call.grant, request, &call.base, true),
+        ("POST", ["stacks"]) => call.create(&mut world),
+        ("POST", ["validate"]) => call.validate(&world),
+        (_, ["stacks", ident]) => call.redirect(&world, ident, ""),
+        ("GET", ["stacks", ident, part]) if is_part(part) => call.redirect(&world, ident, part),
+        (_, ["stacks", name, id, rest @ ..]) => call.stack(&mut world, name, id, rest),
+        _ => Err(Refusal::no_route()),
+    }
+}
+
+/// Collections below a stack, which may follow a name or id alone.
+fn is_part(word: &str) -> bool {
+    matches!(word, "resources" | "events" | "template" | "environment" | "files" | "outputs")
+}
+
+struct Call<'a> {
+    shared: &'a Arc<Shared>,
+    grant: Grant,
+    request: &'a Request,
+    /// URL of the project.
+    base: String,
+}
+
+impl Call<'_> {
+    fn may_write(&self) -> Result<(), Refusal> {
+        if self.grant.may_write() {
+            return Ok(());
+        }
+        Err(Refusal::new(403, "Forbidden", "You are not authorized to use this action."))
+    }
+
+    fn create(&self, world: &mut World) -> Answer {
+        self.may_write()?;
+        let body = self.request.json()?;
+        let id = change::create(world, &self.grant, &body, &self.base)?;
+        life::start(self.shared, world, &id);
+        let name = crate::state::text(&body, "stack_name");
+        let href = views::stack_url(&self.base, name, &id);
+        let links = json!([{"href": href, "rel": "self"}]);
+        Ok(Reply::json(201, json!({"stack": {"id": id, "links": links}})).header("Location", href))
+    }
+
+    fn validate(&self, world: &World) -> Answer {
+        let body = self.request.json()?;
+        let template = crate::hot::template::Template::read(&body["template"])?;
+        let shown: serde_json::Map<String, Value> = template
+            .parameters
+            .iter()
+            .map(|(name, parameter)| {
+                let row = json!({
+                    "Type": parameter.kind, "Default": parameter.default, "NoEcho": parameter.hidden.to_string(),
+                    "Label": parameter.label.as_deref().unwrap_or(name), "Description": parameter.description,
+                });
+                (name.clone(), row)
+            })
+            .collect();
+        if let Some(Value::Object(_)) = body.get("parameters") {
+            change::check(world, &self.grant, &body, None)?;
+        }
+        Ok(Reply::ok(json!({"Description": template.description, "Parameters": shown})))
+    }
+
+    /// A name or id alone leads to name and id together.
+    fn redirect(&self, world: &World, ident: &str, part: &str) -> Answer {
+        let by_id = world.stacks.get(ident).filter(|stack| self.may_see(stack));
+        let stack = by_id.or_else(|| world.stacks.named(self.grant.project(), ident));
+        let stack = stack.ok_or_else(|| missing("Stack", ident))?;
+        let mut location = views::stack_url(&self.base, &stack.name, &stack.id);
+        if !part.is_empty() {
+            location = format!("{location}/{part}");
+        }
+        if !self.request.query.is_empty() {
+            let mut query = url::form_urlencoded::Serializer::new(String::new());
+            query.extend_pairs(&self.request.query);
+            location = format!("{location}?{}", query.finish());
+        }
+        let message = format!("The resource was found at {location}; you should be redirected automatically.\n\n\n");
+        let body = json!({"message": message, "code": "302 Found", "title": "Found"});
+        Ok(Reply::json(302, body).header("Location", location))
+    }
+
+    fn may_see(&self, stack: &Stack) -> bool {
+        stack.project_id == self.grant.project() || self.grant.is_admin()
+    }
+
+    fn stack(&self, world: &mut World, name: &str, id: &str, rest: &[&str]) -> Answer {
+        let method = self.request.method.as_str();
+        let stack = world.stacks.get(id).filter(|stack| stack.name == name && self.may_see(stack));
+        let Some(stack) = stack else {
+            return self.nested(world, id, rest).unwrap_or_else(|| Err(missing("Stack", name)));
+        };
+        match (method, rest) {
+            ("GET", []) => {
+                let with_outputs = self.request.query("resolve_outputs").is_none_or(crate::http::is_true);
+                Ok(Reply::ok(json!({"stack": views::full(stack, &self.base, with_outputs)})))
+            }
+            ("PUT" | "PATCH", []) => {
+                self.may_write()?;
+                if stack.deleted.is_some() {
+                    return Err(missing("Stack", name));
+                }
+                let body = self.request.json()?;
+                change::update(world, &self.grant, id, &body, method == "PATCH", &self.base)?;
+                life::start(self.shared, world, id);
+                Ok(Reply::json(202, json!({})))
+            }
+            ("DELETE", []) => {
+                self.may_write()?;
+                if change::delete(world, id)? {
+                    life::start(self.shared, world, id);
+                }
+                Ok(Reply::empty(204))
+            }
+            ("GET", ["template"]) => Ok(Reply::ok(stack.template.source.clone())),
+            ("GET", ["environment"]) => Ok(Reply::ok(stack.environment.show())),
+            ("GET", ["files"]) => Ok(Reply::ok(Value::Object(stack.files.clone()))),
+            ("GET", ["outputs"]) => Ok(Reply::ok(json!({"outputs": views::outputs(stack)}))),
+            ("GET", ["outputs", key]) => {
+                let outputs = views::outputs(stack);
+                let found = outputs.as_array().into_iter().flatten().find(|row| row["output_key"] == *key);
+                let found = found.ok_or_else(|| missing("Output", key))?;
+                Ok(Reply::ok(json!({"output": found})))
+            }
+            ("GET", ["events"]) => Ok(Reply::ok(json!({"events": self.events(stack)}))),
+            (_, ["resources", rest @ ..]) => self.resources(stack, &stack.level, rest),
+            _ => Err(Refusal::no_route()),
+        }
+    }
+
+    /// Resources of a nested stack, addressed by its own id.
+    fn nested(&self, world: &World, id: &str, rest: &[&str]) -> Option<Answer> {
+        let ["resources", rest @ ..] = rest else { return None };
+        let mut stacks = world.stacks.iter().filter(|stack| self.may_see(stack));
+        stacks.find_map(|stack| stack.level.find(id).map(|level| self.resources(stack, level, rest)))
+    }
+
+    fn events(&self, stack: &Stack) -> Vec<Value> {
+        let mut events = stack.events.clone();
+        if self.request.query("sort_dir") == Some("desc") {
+            events.reverse();
+        }
+        let limit = self.request.query("limit").and_then(|text| text.parse().ok());
+        events.truncate(limit.unwrap_or(usize::MAX));
+        events
+    }
+
+    fn resources(&self, stack: &Stack, level: &Level, rest: &[&str]) -> Answer {
+        let find = |name: &str| {
+            level.nodes.get(name).ok_or_else(|| {
+                let message = format!("The Resource ({name}) could not be found in Stack {}.", level.name);
+                Refusal::new(404, "ResourceNotFound", &message)
+            })
+        };
+        match (self.request.method.as_str(), rest) {
+            ("GET", []) => {
+                let depth = self.request.query("nested_depth").unwrap_or("0");
+                let wrong = || Refusal::bad(&format!("Only integer is allowed here: {depth}"));
+                let depth: u64 = depth.parse().map_err(|_| wrong())?;
+                let nodes = level.flatten(depth);
+                let shown: Vec<Value> = nodes
+                    .into_iter()
+                    .map(|(level, node)| views::resource(stack, level, node, &self.base))
+                    .filter(|row| self.wanted(row))
+                    .collect();
+                Ok(Reply::ok(json!({"resources": shown})))
+            }
+            ("GET", [name]) => {
+                let node = find(name)?;
+                let mut row = views::resource(stack, level, node, &self.base);
+                row["attributes"] = Value::Object(shown_attributes(node));
+                row["description"] = json!("");
+                Ok(Reply::ok(json!({"resource": row})))
+            }
+            ("GET", [name, "metadata"]) => {
+                find(name)?;
+                Ok(Reply::ok(json!({"metadata": {}})))
+            }
+            ("POST", [name, "signal"]) => {
+                find(name)?;
+                Ok(Reply::ok(Value::Null))
+            }
+            _ => Err(Refusal::no_route()),
+        }
+    }
+
+    /// Filters of the resource list.
+    fn wanted(&self, row: &Value) -> bool {
+        let any = |key: &str, member: &str| {
+            let wanted = self.request.queries(key);
+            wanted.is_empty() || wanted.iter().any(|one| row[member] == *one)
+        };
+        let status = self.request.queries("status");
+        let has_status = |one: &&str| parameters::plain(&row["resource_status"]).ends_with(*one);
+        any("type", "resource_type")
+            && any("name", "resource_name")
+            && any("physical_resource_id", "physical_resource_id")
+            && (status.is_empty() || status.iter().any(has_status))
+    }
+}
+
+/// A resource's attributes; what is secret in them stays out.
+fn shown_attributes(node: &Node) -> serde_json::Map<String, Value> {
+    let mut shown = node.attributes.clone();
+    shown.remove("token");
+    shown
+}

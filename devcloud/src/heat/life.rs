@@ -1,0 +1,116 @@
+//! Time: what becomes of a stack's action after the request was answered.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::Utc;
+
+use super::release;
+use super::stack::{Action, Stack, Status};
+use crate::player;
+use crate::state::{Shared, World};
+
+/// Lets the current action of a stack run its course in the background.
+pub(super) fn start(shared: &Arc<Shared>, world: &mut World, id: &str) {
+    let (delay, minute) = (world.settings.stack_delay, world.settings.stack_minute);
+    let Some(stack) = world.stacks.get_mut(id) else { return };
+    if let Some(earlier) = stack.timer.take() {
+        earlier.abort();
+    }
+    let limit = stack.timeout_mins.map(|minutes| minute * u32::try_from(minutes).unwrap_or(u32::MAX));
+    let course = Course {
+        shared: Arc::clone(shared),
+        id: id.to_owned(),
+        sequence: stack.sequence,
+        action: stack.action,
+        delay,
+        limit,
+    };
+    stack.timer = Some(shared.runtime.spawn(course.run()).abort_handle());
+}
+
+struct Course {
+    shared: Arc<Shared>,
+    id: String,
+    sequence: u64,
+    action: Action,
+    delay: Duration,
+    limit: Option<Duration>,
+}
+
+impl Course {
+    async fn run(self) {
+        if self.action == Action::Delete {
+            tokio::time::sleep(self.delay).await;
+            return self.with_stack(|world, stack| finish_delete(world, stack));
+        }
+        let work = async {
+            tokio::time::sleep(self.delay).await;
+            player::play(&self.shared, &self.id, self.sequence).await
+        };
+        let outcome = match self.limit {
+            Some(limit) => match tokio::time::timeout(limit, work).await {
+                Ok(outcome) => outcome,
+                Err(_) => Err("Timed out".to_owned()),
+            },
+            None => work.await,
+        };
+        self.with_stack(|world, stack| finish(world, stack, outcome));
+    }
+
+    /// Works on the stack, unless another action has begun since.
+    fn with_stack(&self, work: impl FnOnce(&mut World, &mut Stack)) {
+        let mut world = self.shared.world();
+        if world.stacks.get(&self.id).is_none_or(|stack| stack.sequence != self.sequence) {
+            return;
+        }
+        if let Some(mut stack) = world.stacks.remove(&self.id) {
+            work(&mut world, &mut stack);
+            world.stacks.insert(stack);
+            world.stacks.forget();
+        }
+    }
+}
+
+/// Ends a create or update; `outcome` is what the played nodes reported.
+fn finish(world: &mut World, stack: &mut Stack, outcome: Result<Option<player::Endpoint>, String>) {
+    let action = stack.action;
+    let word = action.word();
+    stack.note_resources();
+    let failed = match (&stack.failure, outcome) {
+        (Some(failure), _) => Some(format!("Resource {word} failed: {}", failure.text())),
+        (None, Err(reason)) => Some(reason),
+        (None, Ok(endpoint)) => {
+            if endpoint.is_some() {
+                stack.endpoint = endpoint;
+            }
+            None
+        }
+    };
+    let Some(reason) = failed else {
+        return stack.enter(action, Status::Complete, &format!("Stack {word} completed successfully"));
+    };
+    if action != Action::Create || stack.disable_rollback {
+        return stack.enter(action, Status::Failed, &reason);
+    }
+    stack.endpoint = None;
+    match release::level(world, &mut stack.level) {
+        None => stack.enter(Action::Rollback, Status::Complete, "Stack ROLLBACK completed successfully"),
+        Some(failure) => {
+            stack.enter(Action::Rollback, Status::Failed, &format!("Resource DELETE failed: {}", failure.text()));
+        }
+    }
+}
+
+fn finish_delete(world: &mut World, stack: &mut Stack) {
+    stack.endpoint = None;
+    match release::level(world, &mut stack.level) {
+        None => {
+            stack.deleted = Some(Utc::now());
+            stack.enter(Action::Delete, Status::Complete, "Stack DELETE completed successfully");
+        }
+        Some(failure) => {
+            stack.enter(Action::Delete, Status::Failed, &format!("Resource DELETE failed: {}", failure.text()));
+        }
+    }
+}

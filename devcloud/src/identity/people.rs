@@ -1,0 +1,279 @@
+//! Domains, projects, users, roles and who has which.
+
+use serde_json::{Map, Value, json};
+
+use super::tokens::Grant;
+use super::{Directory, denied, missing};
+use crate::http::{Answer, Refusal, Reply, Request};
+use crate::state::{hex_id, text};
+
+/// A Keystone domain.
+pub(super) struct Domain {
+    pub(super) id: String,
+    pub(super) name: String,
+}
+
+/// A project.
+pub(super) struct Project {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) domain_id: String,
+}
+
+/// A user. Has no `Debug`, because of the password.
+pub(super) struct User {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) domain_id: String,
+    pub(super) password: String,
+    pub(super) enabled: bool,
+    /// Further members as they were sent.
+    pub(super) extra: Map<String, Value>,
+}
+
+/// What a role is given on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Target {
+    Project(String),
+    Domain(String),
+}
+
+impl Directory {
+    /// Creates a user without any check; returns its id.
+    pub(crate) fn add_user(&mut self, name: &str, domain_id: &str, password: &str, extra: Value) -> String {
+        let id = hex_id();
+        let extra = if let Value::Object(extra) = extra { extra } else { Map::new() };
+        let (name, domain_id, password) = (name.to_owned(), domain_id.to_owned(), password.to_owned());
+        let user = User { id: id.clone(), name, domain_id, password, enabled: true, extra };
+        self.users.insert(id.clone(), user);
+        id
+    }
+
+    /// Names of the roles of a user on a target.
+    pub(super) fn roles_of(&self, user_id: &str, target: &Target) -> Vec<String> {
+        self.assignments
+            .iter()
+            .filter(|(user, on, _)| user == user_id && on == target)
+            .map(|(_, _, role)| role.clone())
+            .collect()
+    }
+
+    pub(super) fn own_projects(&self, grant: &Grant) -> Vec<Value> {
+        self.projects
+            .values()
+            .filter(|project| !self.roles_of(&grant.user_id, &Target::Project(project.id.clone())).is_empty())
+            .map(show_project)
+            .collect()
+    }
+
+    /// Whether the caller may manage the users of a domain.
+    fn rules(&self, grant: &Grant, domain_id: &str) -> bool {
+        let domain_admin = grant.domain_scope.as_deref() == Some(domain_id) && grant.roles.iter().any(|r| r == "admin");
+        grant.is_admin() || domain_admin
+    }
+
+    pub(super) fn people_request(&mut self, grant: &Grant, request: &Request, path: &[&str]) -> Answer {
+        match (request.method.as_str(), path) {
+            (_, ["users", ..]) => self.user_request(grant, request, &path[1..]),
+            ("GET", ["projects"]) => self.list_projects(grant, request),
+            ("GET", ["projects", id]) => {
+                let project = self.projects.get(*id).ok_or_else(|| missing("project", id))?;
+                let member = !self.roles_of(&grant.user_id, &Target::Project((*id).to_owned())).is_empty();
+                if !member && !grant.is_admin() {
+                    return Err(denied("identity:get_project"));
+                }
+                Ok(Reply::ok(json!({"project": show_project(project)})))
+            }
+            ("GET", ["domains"]) => {
+                let wanted = |domain: &&Domain| request.query("name").is_none_or(|name| name == domain.name);
+                let rows: Vec<Value> = self.domains.values().filter(wanted).map(show_domain).collect();
+                Ok(Reply::ok(json!({"domains": rows, "links": {}})))
+            }
+            ("GET", ["domains", id]) => {
+                let domain = self.domains.get(*id).ok_or_else(|| missing("domain", id))?;
+                Ok(Reply::ok(json!({"domain": show_domain(domain)})))
+            }
+            ("GET", ["roles"]) => {
+                let roles =
+                    self.roles.iter().filter(|(_, have)| request.query("name").is_none_or(|name| name == **have));
+                let rows: Vec<Value> =
+                    roles.map(|(id, name)| json!({"id": id, "name": name, "domain_id": null})).collect();
+                Ok(Reply::ok(json!({"roles": rows, "links": {}})))
+            }
+            (method, [kind @ ("projects" | "domains"), id, "users", user, "roles", role]) => {
+                let id = (*id).to_owned();
+                let target = if *kind == "projects" { Target::Project(id) } else { Target::Domain(id) };
+                self.role_request(grant, method, target, (user, role))
+            }
+            _ => Err(Refusal::no_route()),
+        }
+    }
+
+    fn role_request(&mut self, grant: &Grant, method: &str, target: Target, (user, role): (&str, &str)) -> Answer {
+        if !grant.is_admin() {
+            return Err(denied("identity:create_grant"));
+        }
+        self.user_or_404(user)?;
+        let name = self.roles.get(role).cloned().ok_or_else(|| missing("role", role))?;
+        let row = (user.to_owned(), target, name);
+        let done = match method {
+            "PUT" => {
+                self.assignments.insert(row);
+                true
+            }
+            "HEAD" | "GET" => self.assignments.contains(&row),
+            "DELETE" => self.assignments.remove(&row),
+            _ => return Err(Refusal::no_route()),
+        };
+        if done { Ok(Reply::empty(204)) } else { Err(missing("role assignment", role)) }
+    }
+
+    fn list_projects(&self, grant: &Grant, request: &Request) -> Answer {
+        let rows: Vec<Value> = if grant.is_admin() {
+            self.projects.values().map(show_project).collect()
+        } else {
+            self.own_projects(grant)
+        };
+        let wanted = |key: &str, row: &Value| request.query(key).is_none_or(|want| text(row, key) == want);
+        let rows: Vec<Value> = rows.into_iter().filter(|row| wanted("name", row) && wanted("domain_id", row)).collect();
+        Ok(Reply::ok(json!({"projects": rows, "links": {}})))
+    }
+
+    fn user_request(&mut self, grant: &Grant, request: &Request, path: &[&str]) -> Answer {
+        let method = request.method.as_str();
+        let id = match path {
+            [] if method == "POST" => return self.create_user(grant, request),
+            [] if method == "GET" => return self.list_users(grant, request),
+            [id] | [id, "projects" | "password"] => *id,
+            _ => return Err(Refusal::no_route()),
+        };
+        let rules = self.users.get(id).is_some_and(|user| self.rules(grant, &user.domain_id));
+        let known = self.users.contains_key(id);
+        if !rules && grant.user_id != id && (known || !grant.is_admin() && grant.domain_scope.is_none()) {
+            return Err(denied("identity:get_user"));
+        }
+        self.user_or_404(id)?;
+        match (method, path) {
+            ("GET", [_]) => Ok(Reply::ok(json!({"user": self.show_user(id, &request.root())}))),
+            ("PATCH", [_]) if rules => self.change_user(id, request),
+            ("DELETE", [_]) if rules => {
+                self.users.shift_remove(id);
+                self.assignments.retain(|(user, _, _)| user != id);
+                self.credentials.retain(|_, known| known.user_id != id);
+                self.revoke_user(id);
+                self.sweep_tokens();
+                Ok(Reply::empty(204))
+            }
+            ("POST", [_, "password"]) => self.change_password(id, request),
+            ("GET", [_, "projects"]) => Ok(Reply::ok(json!({"projects": self.own_projects(grant), "links": {}}))),
+            ("PATCH" | "DELETE", [_]) => Err(denied("identity:update_user")),
+            _ => Err(Refusal::no_route()),
+        }
+    }
+
+    fn create_user(&mut self, grant: &Grant, request: &Request) -> Answer {
+        let mut body = request.member("user")?;
+        let name = body.remove("name").and_then(|name| name.as_str().map(str::to_owned)).unwrap_or_default();
+        if name.is_empty() || name.chars().count() > 255 {
+            return Err(Refusal::bad("Invalid input for field 'name': a name has 1 to 255 characters"));
+        }
+        let given = body.remove("domain_id").and_then(|id| id.as_str().map(str::to_owned));
+        let domain = given.or_else(|| grant.domain_scope.clone()).unwrap_or_else(|| "default".to_owned());
+        if !self.domains.contains_key(&domain) {
+            return Err(missing("domain", &domain));
+        }
+        if !self.rules(grant, &domain) {
+            return Err(denied("identity:create_user"));
+        }
+        if self.users.values().any(|user| user.domain_id == domain && user.name.eq_ignore_ascii_case(&name)) {
+            let message = format!(
+                "Conflict occurred attempting to store user - Duplicate entry found with name {name} at domain ID {domain}."
+            );
+            return Err(Refusal::conflict(&message));
+        }
+        let password = body.remove("password").and_then(|word| word.as_str().map(str::to_owned)).unwrap_or_else(hex_id);
+        let enabled = body.remove("enabled").and_then(|flag| flag.as_bool()).unwrap_or(true);
+        let id = self.add_user(&name, &domain, &password, Value::Object(body));
+        if let Some(user) = self.users.get_mut(&id) {
+            user.enabled = enabled;
+        }
+        Ok(Reply::json(201, json!({"user": self.show_user(&id, &request.root())})))
+    }
+
+    fn list_users(&self, grant: &Grant, request: &Request) -> Answer {
+        let domain = request.query("domain_id").or(grant.domain_scope.as_deref());
+        if !grant.is_admin() && !domain.is_some_and(|domain| self.rules(grant, domain)) {
+            return Err(denied("identity:list_users"));
+        }
+        let rows: Vec<Value> = self
+            .users
+            .values()
+            .filter(|user| domain.is_none_or(|domain| user.domain_id == domain))
+            .filter(|user| request.query("name").is_none_or(|name| user.name.eq_ignore_ascii_case(name)))
+            .map(|user| self.show_user(&user.id, &request.root()))
+            .collect();
+        Ok(Reply::ok(json!({"users": rows, "links": {}})))
+    }
+
+    fn change_user(&mut self, id: &str, request: &Request) -> Answer {
+        let body = request.member("user")?;
+        let mut sign_out = false;
+        if let Some(user) = self.users.get_mut(id) {
+            for (key, value) in body {
+                match (key.as_str(), &value) {
+                    ("name", Value::String(name)) => user.name.clone_from(name),
+                    ("password", Value::String(password)) => {
+                        user.password.clone_from(password);
+                        sign_out = true;
+                    }
+                    ("enabled", Value::Bool(enabled)) => {
+                        user.enabled = *enabled;
+                        sign_out |= !enabled;
+                    }
+                    ("name" | "password" | "enabled" | "domain_id", _) => {
+                        return Err(Refusal::bad(&format!("Invalid input for field '{key}'")));
+                    }
+                    _ => {
+                        user.extra.insert(key, value);
+                    }
+                }
+            }
+        }
+        if sign_out {
+            self.revoke_user(id);
+        }
+        Ok(Reply::ok(json!({"user": self.show_user(id, &request.root())})))
+    }
+
+    fn change_password(&mut self, id: &str, request: &Request) -> Answer {
+        let body = Value::Object(request.member("user")?);
+        let user = self.users.get_mut(id).filter(|user| user.password == text(&body, "original_password"));
+        let user = user.ok_or_else(Refusal::unauthorized)?;
+        text(&body, "password").clone_into(&mut user.password);
+        self.revoke_user(id);
+        Ok(Reply::empty(204))
+    }
+
+    fn show_user(&self, id: &str, root: &str) -> Value {
+        let Some(user) = self.users.get(id) else { return Value::Null };
+        let mut shown = user.extra.clone();
+        shown.insert("id".into(), json!(user.id));
+        shown.insert("name".into(), json!(user.name));
+        shown.insert("domain_id".into(), json!(user.domain_id));
+        shown.insert("enabled".into(), json!(user.enabled));
+        shown.insert("password_expires_at".into(), Value::Null);
+        shown.insert("links".into(), json!({"self": format!("{root}/v3/users/{id}")}));
+        Value::Object(shown)
+    }
+}
+
+fn show_project(project: &Project) -> Value {
+    json!({
+        "id": project.id, "name": project.name, "domain_id": project.domain_id, "enabled": true, "is_domain": false,
+        "parent_id": project.domain_id, "description": "", "tags": [],
+    })
+}
+
+fn show_domain(domain: &Domain) -> Value {
+    json!({"id": domain.id, "name": domain.name, "enabled": true, "description": "", "tags": []})
+}
