@@ -10,6 +10,8 @@ mod interpolate;
 mod policy_files;
 mod reader;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt, fs, io,

@@ -1,4 +1,4 @@
-//! What a cluster is and what is allowed. No IO at all: no network, no database, no clock.
+//! What a cluster is and what is allowed. No network, no database, no clock; only `config` reads files, once at start.
 //!
 //! Everything here is a plain value or a pure function, so that the API, the conductor and the drivers share one
 //! vocabulary and every rule can be tested without a server.

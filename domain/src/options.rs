@@ -43,11 +43,11 @@ declare::sections! {
         database: Database, in "database";
         /// What this implementation adds; no other Magnum reads this section.
         magnum_rs: MagnumRs, in "magnum_rs";
-        /// The service user: how this service logs in. What is missing here is taken from [keystone_authtoken].
+        /// The service user: how this service logs in. What is missing here is taken from `[keystone_authtoken]`.
         keystone_auth: AuthPlugin, in "keystone_auth";
         /// How callers' tokens are checked.
         keystone_authtoken: Authtoken, in "keystone_authtoken";
-        /// The user that checks them. What is missing here is taken from [keystone_auth].
+        /// The user that checks them. What is missing here is taken from `[keystone_auth]`.
         authtoken_plugin: AuthPlugin, in "keystone_authtoken";
         /// The user each cluster has in Keystone. Without a trustee domain and its admin no cluster can be created.
         trust: Trust, in "trust";

@@ -199,9 +199,14 @@ impl Policy {
 
 /// `true` when the pattern, filled from the target, is `text`, both folded character by character. A field the target
 /// lacks equals nothing.
-fn equals<I: Iterator<Item = char>>(pattern: &[Piece], target: &Target<'_>, text: &str, fold: fn(char) -> I) -> bool {
-    let value = |piece| match piece {
-        &Piece::Text(ref text) => Some(text.as_str()),
+fn equals<'p, I: Iterator<Item = char>>(
+    pattern: &'p [Piece],
+    target: &Target<'p>,
+    text: &str,
+    fold: fn(char) -> I,
+) -> bool {
+    let value = |piece: &'p Piece| match piece {
+        Piece::Text(text) => Some(text.as_str()),
         Piece::Field(name) => target.field(name),
     };
     pattern.iter().all(|piece| value(piece).is_some())

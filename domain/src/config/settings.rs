@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use config::{Config, ValueKind};
 
 use super::ConfigError;
-use crate::options::{AuthPlugin, Repeated, SECTIONS, Setting};
+use crate::options::{AuthPlugin, SECTIONS};
 
 /// The values of one option, oldest first, and where the last one was written.
 #[derive(Clone)]
@@ -92,7 +92,6 @@ impl Found {
 
 /// `true` for options whose values of several files add up.
 fn repeats(section: &str, name: &str) -> bool {
-    debug_assert!(Repeated::KIND.repeats);
     SECTIONS
         .iter()
         .filter(|known| known.name == section)

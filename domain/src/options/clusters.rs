@@ -32,7 +32,7 @@ settings! {
 
     /// Stacks of clusters.
     Stacks {
-        /// Minutes a stack may take to be created when the request names no create_timeout.
+        /// Minutes a stack may take to be created when the request names no `create_timeout`.
         create_timeout: i64 = 60, range (0, 525_600), old "bay_heat.bay_create_timeout";
     }
 
@@ -52,7 +52,7 @@ settings! {
 
     /// Where cluster certificates are kept.
     Certificates {
-        /// Store of certificates and keys: x509keypair (the database, sealed with [magnum_rs] secret_keys) or barbican.
+        /// Store of certificates and keys: x509keypair (the database, sealed with `[magnum_rs] secret_keys`) or barbican.
         /// Upstream's default is barbican.
         cert_manager_type: CertManager = "x509keypair";
     }
@@ -108,14 +108,14 @@ settings! {
 
     /// Volumes of clusters.
     Cinder {
-        /// Volume type of docker volumes without the label docker_volume_type. Unset: the default type Cinder names; a
+        /// Volume type of docker volumes without the label `docker_volume_type`. Unset: the default type Cinder names; a
         /// cluster with a docker volume is refused with a 400 where that gives none.
         default_docker_volume_type: Option<String>;
-        /// Volume type of etcd volumes without the label etcd_volume_type. Unset: as above.
+        /// Volume type of etcd volumes without the label `etcd_volume_type`. Unset: as above.
         default_etcd_volume_type: Option<String>;
-        /// Volume type of root volumes without the label boot_volume_type. Unset: Cinder's choice.
+        /// Volume type of root volumes without the label `boot_volume_type`. Unset: Cinder's choice.
         default_boot_volume_type: Option<String>;
-        /// GB of root volumes without the label boot_volume_size; 0 boots from the image.
+        /// GB of root volumes without the label `boot_volume_size`; 0 boots from the image.
         default_boot_volume_size: u32 = 0, range (0, 1_000_000);
     }
 

@@ -72,6 +72,8 @@ fn details(opt: &Opt) -> String {
 }
 
 fn comment(out: &mut String, text: &str) {
+    // The documentation is written as Markdown.
+    let text = text.replace('`', "");
     let mut line = String::from("#");
     for word in text.split_whitespace() {
         if line.len() + 1 + word.len() > WIDTH && line.len() > 1 {

@@ -16,7 +16,7 @@ settings! {
 
     /// The broker.
     Rabbit {
-        /// TLS to the broker; also `?ssl=1` in transport_url.
+        /// TLS to the broker; also `?ssl=1` in `transport_url`.
         ssl: bool = false, old "rabbit_use_ssl";
         /// CA bundle.
         ssl_ca_file: Option<String>, old "kombu_ssl_ca_certs";

@@ -9,7 +9,7 @@ settings! {
         region_name: Option<String>;
         /// Interface in the catalogue.
         endpoint_type: Interface = "publicURL";
-        /// CA bundle for TLS. Unset: that of [keystone_auth], else the system's.
+        /// CA bundle for TLS. Unset: that of `[keystone_auth]`, else the system's.
         ca_file: Option<String>;
         /// Client certificate for TLS.
         cert_file: Option<String>;
@@ -57,7 +57,7 @@ settings! {
         keyfile: Option<String>;
         /// Do not verify TLS.
         insecure: bool = false;
-        /// Seconds to wait for an answer. Unset: [magnum_rs] request_timeout.
+        /// Seconds to wait for an answer. Unset: `[magnum_rs] request_timeout`.
         timeout: Option<u64>;
     }
 

@@ -13,14 +13,14 @@ settings! {
         host: Option<String>;
         /// Top directory of what the service keeps on disk (embedded database, generated key).
         state_path: String = "/var/lib/magnum";
-        /// Broker, for example rabbit://user:password@host1:5672,user:password@host2:5672/vhost?ssl=1. Unset: an
+        /// Broker, for example `rabbit://user:password@host1:5672,user:password@host2:5672/vhost?ssl=1`. Unset: an
         /// in-process doorbell, which is enough for `magnum all`; several processes then find work by sweeping.
         transport_url: Option<Secret>;
         /// Exchange that notifications go to.
         control_exchange: String = "magnum";
         /// Log at DEBUG instead of INFO.
         debug: bool = false;
-        /// File to log to, under log_dir unless absolute. Unset: standard error.
+        /// File to log to, under `log_dir` unless absolute. Unset: standard error.
         log_file: Option<String>, old "logfile";
         /// Directory of the log file; alone, the file is named after the program.
         log_dir: Option<String>, old "logdir";
@@ -64,17 +64,17 @@ settings! {
     Conductor {
         /// Name of the broker queue that carries operation ids.
         topic: String = "magnum-conductor";
-        /// Operations worked on at the same time, if less than [magnum_rs] max_concurrent_operations.
+        /// Operations worked on at the same time, if less than `[magnum_rs] max_concurrent_operations`.
         workers: Option<usize>, range (1, 1024);
     }
 
     /// Where rows are kept.
     Database {
-        /// Database URL: sqlite:///path, mysql://, mysql+pymysql://, postgresql:// and SQLAlchemy's other spellings.
+        /// Database URL: `sqlite:///path`, mysql://, mysql+pymysql://, postgresql:// and `SQLAlchemy`'s other spellings.
         connection: Secret = "sqlite:///$state_path/magnum.sqlite", old "DEFAULT.sql_connection", old "sql_connection";
         /// Connections per process.
         max_pool_size: u32 = 5, range (1, 10_000);
-        /// Further connections under load, on top of max_pool_size.
+        /// Further connections under load, on top of `max_pool_size`.
         max_overflow: u32 = 50, range (0, 10_000);
         /// Connections kept open when idle.
         min_pool_size: u32 = 1, range (0, 10_000);
@@ -86,16 +86,16 @@ settings! {
         max_retries: i64 = 10, range (-1, i64::MAX);
         /// Seconds between those attempts.
         retry_interval: u64 = 10, range (0, 3600);
-        /// SQL mode set on each MySQL or MariaDB connection; empty keeps the server's.
+        /// SQL mode set on each `MySQL` or MariaDB connection; empty keeps the server's.
         mysql_sql_mode: String = "TRADITIONAL";
     }
 
     /// What this implementation adds; no other Magnum reads this section.
     MagnumRs {
         /// Keys that seal tokens, trustee passwords and certificate keys in the database: base64 of 32 bytes each. The
-        /// first seals, all open, so that a key can be replaced. Unset: secret_key_file.
+        /// first seals, all open, so that a key can be replaced. Unset: `secret_key_file`.
         secret_keys: Vec<Secret>;
-        /// File with such keys, one a line, used when secret_keys is empty. Made at the first start when it is missing.
+        /// File with such keys, one a line, used when `secret_keys` is empty. Made at the first start when it is missing.
         /// Every process needs the same keys.
         secret_key_file: String = "$state_path/secret.key";
         /// Seconds an operation belongs to the process that took it, without a sign of life.
@@ -115,7 +115,7 @@ settings! {
         /// What to do about several masters, which upstream gives different service account keys: share one key (fix),
         /// refuse the cluster (reject), or only say so in the log (warn).
         multi_master_guard: MultiMasterGuard = "fix";
-        /// Allow Kubernetes clusters with tls_disabled, whose API anybody who reaches it may use.
+        /// Allow Kubernetes clusters with `tls_disabled`, whose API anybody who reaches it may use.
         allow_insecure_kubernetes: bool = false;
         /// Seconds a token that Keystone refused is refused without asking again.
         token_negative_cache_time: u64 = 10, range (0, 3600);

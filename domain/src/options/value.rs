@@ -133,7 +133,8 @@ impl Setting for Vec<Secret> {
     }
 }
 
-/// The values of an option that may be repeated (oslo's `MultiStrOpt`); lines of several files add up.
+/// The values of an option that may be repeated (oslo's `MultiStrOpt`); lines of several files add up, empty ones count
+/// for nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Repeated(pub Vec<String>);
 
@@ -141,7 +142,7 @@ impl Setting for Repeated {
     const KIND: Kind = Kind { repeats: true, ..Kind::of("text; the option may be repeated") };
 
     fn read(values: &[String]) -> Option<Self> {
-        Some(Self(values.to_vec()))
+        Some(Self(values.iter().filter(|value| !value.is_empty()).cloned().collect()))
     }
 
     fn unset() -> Option<Self> {
