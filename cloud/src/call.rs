@@ -86,13 +86,7 @@ impl Settings {
 impl Core {
     pub(crate) fn new(settings: Settings) -> Result<Self> {
         let keystone = keystone_root(&settings.auth_url)?;
-        let mut clients = Vec::with_capacity(Service::ALL.len());
-        for service in Service::ALL {
-            clients.push(http_client(settings.client(service), settings.connect_timeout)?);
-        }
-        let clients = clients
-            .try_into()
-            .map_err(|_| Error::Internal { doing: "make an HTTP client per service".to_owned(), source: None })?;
+        let clients = http_clients(&settings)?;
         let limit = settings.concurrency.max(1);
         // Ready at once: nothing is asked without an identity.
         let library = Library::new(NoAuth::new_without_endpoint())
@@ -177,7 +171,9 @@ impl Core {
     async fn send(&self, x: &Exchange, auth: Option<&dyn AuthType>, timeout: Duration) -> Result<Answer, Failure> {
         let http = self.http(x.service);
         let mut request = http.request(x.method.clone(), x.url.clone()).timeout(timeout);
-        request = request.header("Accept", "application/json");
+        if x.headers.iter().all(|(name, _)| *name != "Accept") {
+            request = request.header("Accept", "application/json");
+        }
         for (name, value) in &x.headers {
             request = request.header(*name, value);
         }
@@ -222,6 +218,25 @@ fn keystone_root(text: &str) -> Result<Url> {
     let root = trimmed.strip_suffix("/v2.0").or_else(|| trimmed.strip_suffix("/v3")).unwrap_or(trimmed);
     let url = Url::parse(&format!("{root}/v3")).map_err(|_| bad())?;
     if url.cannot_be_a_base() || url.host().is_none() { Err(bad()) } else { Ok(url) }
+}
+
+/// A client per service; services with the same TLS settings share one, and its connections and authorities.
+fn http_clients(settings: &Settings) -> Result<[reqwest::Client; Service::ALL.len()]> {
+    let mut made: Vec<(&Client, reqwest::Client)> = Vec::new();
+    for service in Service::ALL {
+        let wanted = settings.client(service);
+        let same = |other: &&Client| {
+            (&other.ca_file, &other.cert_file, &other.key_file, other.insecure)
+                == (&wanted.ca_file, &wanted.cert_file, &wanted.key_file, wanted.insecure)
+        };
+        let http = match made.iter().find(|(other, _)| same(other)) {
+            Some((_, http)) => http.clone(),
+            None => http_client(wanted, settings.connect_timeout)?,
+        };
+        made.push((wanted, http));
+    }
+    let all: Vec<_> = made.into_iter().map(|(_, http)| http).collect();
+    all.try_into().map_err(|_| Error::Internal { doing: "make an HTTP client per service".to_owned(), source: None })
 }
 
 fn http_client(client: &Client, connect: Duration) -> Result<reqwest::Client> {
