@@ -92,15 +92,25 @@ install() {
     { apt-get update && apt-get install -y --no-install-recommends "${packages[@]}"; } >"$log" 2>&1 </dev/null || result=$?
     rm -f "$cluster"
     [ $own_policy = no ] || rm -f "$policy"
-    if [ -d /run/systemd/system ]; then
-        systemctl disable --quiet mariadb postgresql rabbitmq-server epmd.socket 2>/dev/null || true
-    fi
+    disable_at_boot "${packages[@]}"
     if [ $result != 0 ]; then
         tail -n 20 "$log" >&2
         rm -f "$log"
         die "apt-get could not install ${packages[*]}"
     fi
     rm -f "$log"
+}
+
+# Only what was installed just now: a server that was there before belongs to somebody.
+disable_at_boot() {
+    local package
+    for package in "$@"; do
+        case $package in
+            mariadb-server) update-rc.d mariadb disable ;;
+            postgresql) update-rc.d postgresql disable ;;
+            rabbitmq-server) update-rc.d rabbitmq-server disable ;;
+        esac >/dev/null 2>&1 || true
+    done
 }
 
 install_missing() {
@@ -112,17 +122,27 @@ install_missing() {
 
 # --- Processes --------------------------------------------------------------------------------------------------
 
-# A process id is reused one day; with its start time it is not.
-started_at() { sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+# A process id is reused one day; with its start time it is not. Prints state and start time.
+process() {
+    local stat fields
+    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
+    read -r -a fields <<<"${stat##*) }"
+    echo "${fields[0]} ${fields[19]}"
+}
+
+started_at() {
+    local state_and_start
+    state_and_start=$(process "$1") && echo "${state_and_start#* }"
+}
 
 remember() { echo "$2 $(started_at "$2")" >"$state/$1.pid"; }
 
 pid_of() {
-    local pid start
+    local pid start now
     [ -f "$state/$1.pid" ] || return 1
     read -r pid start <"$state/$1.pid" || return 1
-    [ -n "$start" ] && [ "$(started_at "$pid")" = "$start" ] || return 1
-    [ "$(sed 's/^.*) //' "/proc/$pid/stat" | cut -c1)" != Z ] || return 1
+    now=$(process "$pid") || return 1
+    [ "${now#* }" = "$start" ] && [ "${now% *}" != Z ] || return 1
     echo "$pid"
 }
 
