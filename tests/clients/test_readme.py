@@ -65,10 +65,34 @@ def test_every_target_and_file_exists():
         assert (ROOT / path).exists(), path
 
 
-def test_demo():
+@pytest.fixture(scope="module")
+def demo():
+    """What `make demo` prints; it exits with 0."""
     (script,) = blocks("demo")
-    printed = run(script, ROOT, environment())
-    assert "demo passed" in printed and "CREATE_COMPLETE" in printed
+    return run(script, ROOT, environment())
+
+
+def test_demo(demo):
+    assert "demo passed" in demo and "CREATE_COMPLETE" in demo
+
+
+def test_the_commands_that_the_demo_prints(demo, made, tmp_path):
+    """Each does what the demo did; those that are accepted before they are done are waited for."""
+    commands = re.findall(r"^ +(openstack coe .*)$", demo.replace("\\\n", " "), re.MULTILINE)
+    verbs = [re.match(r"openstack coe (?:cluster )?(template create|\w+)", command)[1] for command in commands]
+    assert verbs[:2] == ["template create", "create"] and {"config", "update", "delete"} <= set(verbs)
+    client = Cli(os.environ["MAGNUM_CLIENTS_CURRENT"], made.user, tmp_path)
+    bash_environment = environment(**client.env)
+    for verb, command in zip(verbs, commands, strict=True):
+        run(command, tmp_path, bash_environment)
+        if verb == "create":
+            client.wait("demo", "CREATE_COMPLETE")
+        if verb == "update":
+            assert client.wait("demo", "UPDATE_COMPLETE")["node_count"] == 3
+    client.wait_gone("demo")
+    assert (tmp_path / "config").exists()
+    for row in client.json("coe", "cluster", "template", "list"):
+        client.coe("cluster", "template", "delete", row["uuid"])
 
 
 def test_walk(made, tmp_path):
