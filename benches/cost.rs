@@ -59,7 +59,7 @@ impl Bench {
         let cloud = DevCloud::start(settings).await.unwrap();
         let quota = ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT".to_owned(), "1000000".to_owned());
         let options = Arc::new(domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain([quota])).unwrap().0);
-        let store = Store::connect(&options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
+        let store = Store::connect(options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
         store.migrate().await.unwrap();
         let seal = Seal::from_options(&options).unwrap();
         let client = cloud::Cloud::new(cloud::Settings::from(options.as_ref())).unwrap();

@@ -1,4 +1,4 @@
-//! Structured logs to standard error: lines for people, or JSON with `[magnum_rs] log_format = json`.
+//! Structured logs to standard error: lines for people, or JSON with `[DEFAULT] use_json`.
 //!
 //! What to log is chosen with `RUST_LOG`, else `debug = true`, else `info`.
 
@@ -14,7 +14,7 @@ pub(crate) fn start(options: &Options, quiet: bool) {
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     let builder = fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    let started = if options.magnum_rs.log_format == "json" {
+    let started = if options.default.use_json {
         builder.json().finish().try_init()
     } else {
         builder.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).finish().try_init()

@@ -40,7 +40,7 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 }
 
 pub(crate) async fn open_store(options: &Options) -> Result<Store, Box<dyn Error>> {
-    Ok(Store::connect(&options.database_connection(), store::PoolOptions::from(options)).await?)
+    Ok(Store::connect(options.database_connection(), store::PoolOptions::from(options)).await?)
 }
 
 /// The parts that API and conductor share.
@@ -102,9 +102,9 @@ impl Parts {
             seal: self.seal.clone(),
             doorbell: self.doorbell.clone(),
             clock: self.clock.clone(),
-            lease: TimeDelta::seconds(self.options.magnum_rs.operation_lease),
+            lease: TimeDelta::seconds(i64::try_from(self.options.magnum_rs.operation_lease).unwrap_or(60)),
         };
-        Conductor::new(Arc::new(deps), &self.options.host())
+        Conductor::new(Arc::new(deps), self.options.host())
     }
 }
 

@@ -40,7 +40,7 @@ impl World {
         };
         let cloud = DevCloud::start(settings).await.unwrap();
         let options = Arc::new(options(&cloud, state.path()));
-        let store = Store::connect(&options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
+        let store = Store::connect(options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
         store.migrate().await.unwrap();
         let seal = Seal::from_options(&options).unwrap();
         let client = cloud::Cloud::new(cloud::Settings::from(options.as_ref())).unwrap();
