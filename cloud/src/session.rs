@@ -117,8 +117,8 @@ impl Session {
         Self { core, auth, library, project: None }
     }
 
-    /// The same identity, but Heat is addressed in another project. Needs an identity that Heat lets do so: its
-    /// service user is, a plain user is not.
+    /// The same identity, but Heat is addressed in another project: an admin may read, change and delete single stacks
+    /// there. Lists always show the identity's own project.
     #[must_use]
     pub fn in_project(&self, project_id: &str) -> Self {
         Self { project: Some(project_id.to_owned()), ..self.clone() }
