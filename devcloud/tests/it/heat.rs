@@ -1,0 +1,462 @@
+//! Stacks: what is refused, how they come and go, what they are made of.
+
+use std::time::Duration;
+
+use devcloud::{DevCloud, Settings};
+use serde_json::{Value, json};
+
+use crate::client::{Caller, cloud, quick, user};
+use crate::templates::{cluster, output};
+
+async fn created(cloud: &DevCloud, demo: &Caller, name: &str, parameters: Value) -> String {
+    let made = demo.post(&demo.stacks(), cluster(cloud, name, parameters)).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    made.body["stack"]["id"].as_str().unwrap().to_owned()
+}
+
+/// URL path of a stack by name and id.
+fn path(demo: &Caller, name: &str, id: &str) -> String {
+    format!("{}/{name}/{id}", demo.stacks())
+}
+
+#[tokio::test]
+async fn a_stack_goes_through_its_life() {
+    let cloud = DevCloud::start(Settings { stack_delay: Duration::from_millis(200), ..quick() }).await.unwrap();
+    let demo = user(&cloud, "demo").await;
+    let before = cloud.census();
+    let id = created(&cloud, &demo, "c1", json!({"number_of_minions": 2})).await;
+    let early = demo.stack(&id).await.body["stack"].clone();
+    assert_eq!(early["stack_status"], "CREATE_IN_PROGRESS");
+    assert!(output(&early, "api_address").is_null());
+    let stack = demo.settled(&id).await;
+    assert_eq!(stack["stack_status"], "CREATE_COMPLETE");
+    assert_eq!(stack["stack_status_reason"], "Stack CREATE completed successfully");
+    assert_eq!(output(&stack, "kube_minions").as_array().unwrap().len(), 2);
+    let master = output(&stack, "kube_masters")[0].as_str().unwrap();
+    assert_eq!(output(&stack, "api_address"), &json!(format!("https://{master}:6443")));
+    assert_eq!(output(&stack, "lb_address"), "");
+    assert_eq!(stack["parameters"]["number_of_minions"], "2");
+    assert_eq!(stack["parameters"]["verify_ca"], "True");
+    assert_eq!(stack["parameters"]["trustee_password"], "******");
+    assert_eq!(cloud.census().servers.iter().collect::<Vec<_>>(), ["c1-master-0", "c1-minion-0", "c1-minion-1"]);
+    assert_eq!(demo.delete(&path(&demo, "c1", &id)).await.status, 204);
+    assert_eq!(demo.stack(&id).await.body["stack"]["stack_status"], "DELETE_IN_PROGRESS");
+    assert_eq!(demo.settled(&id).await["stack_status"], "DELETE_COMPLETE");
+    assert_eq!(demo.get(&format!("{}/c1", demo.stacks())).await.status, 404, "by name it is gone");
+    assert_eq!(cloud.census(), before);
+}
+
+#[tokio::test]
+async fn a_name_or_id_alone_redirects() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let id = created(&cloud, &demo, "c1", json!({})).await;
+    for ident in ["c1", id.as_str()] {
+        let found = demo.get(&format!("{}/{ident}?resolve_outputs=False", demo.stacks())).await;
+        assert_eq!((found.status, found.body["code"].as_str()), (302, Some("302 Found")));
+        let location = found.headers["Location"].to_str().unwrap();
+        assert!(location.ends_with(&format!("/c1/{id}?resolve_outputs=False")), "{location}");
+        let stack = demo.get(location).await.body["stack"].clone();
+        assert!(stack.get("outputs").is_none());
+    }
+    let missing = demo.get(&format!("{}/nothing", demo.stacks())).await;
+    assert_eq!(missing.status, 404);
+    assert_eq!(missing.body["error"]["message"], "The Stack (nothing) could not be found.");
+    assert_eq!(missing.body["error"]["type"], "EntityNotFound");
+    let other = user(&cloud, "other").await;
+    assert_eq!(other.get(&format!("{}/{id}", other.stacks())).await.status, 404);
+    assert_eq!(other.get(&demo.stacks()).await.status, 403);
+}
+
+#[tokio::test]
+async fn wrong_parameters_are_refused_in_heats_words() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let before = cloud.census();
+    let invalid = "StackValidationFailed";
+    for (parameters, kind, message) in [
+        (
+            json!({"octavia_provider": "x"}),
+            "UnknownUserParameter",
+            "The Parameter (octavia_provider) was not defined in template.",
+        ),
+        (json!({"ssh_key_name": null}), "UserParameterMissing", "The Parameter (ssh_key_name) was not provided."),
+        (
+            json!({"ssh_key_name": "nokey"}),
+            invalid,
+            "Parameter 'ssh_key_name' is invalid: Error validating value 'nokey': The Key (nokey) could not be found.",
+        ),
+        (
+            json!({"number_of_minions": 21}),
+            invalid,
+            "Parameter 'number_of_minions' is invalid: 21 is out of range (min: 0, max: 20)",
+        ),
+        (
+            json!({"number_of_minions": "many"}),
+            invalid,
+            "Parameter 'number_of_minions' is invalid: could not convert string to float: 'many'",
+        ),
+        (
+            json!({"network_driver": "weave"}),
+            invalid,
+            "Parameter 'network_driver' is invalid: \"weave\" is not an allowed value [flannel, calico]",
+        ),
+        (json!({"prefix": "x"}), invalid, "Parameter 'prefix' is invalid: \"x\" does not match pattern \"^$|.*/\""),
+        (
+            json!({"external_network": "x"}),
+            invalid,
+            "Parameter 'external_network' is invalid: Error validating value 'x': Unable to find network with name or id 'x'",
+        ),
+        (
+            json!({"master_flavor": "x"}),
+            invalid,
+            "Parameter 'master_flavor' is invalid: Error validating value 'x': The Flavor ID (x) could not be found.",
+        ),
+        (json!({"prefix": {"a": 1}}), invalid, "Parameter 'prefix' is invalid: Value must be a string"),
+    ] {
+        let answer = demo.post(&demo.stacks(), cluster(&cloud, "bad", parameters.clone())).await;
+        assert_eq!(answer.status, 400, "{parameters}");
+        assert_eq!(answer.body["error"]["message"], message, "{parameters}");
+        assert_eq!(answer.body["error"]["type"], kind, "{parameters}");
+    }
+    assert_eq!(cloud.census(), before);
+}
+
+/// Sends the cluster's stack after `change` and returns the refusal's message.
+async fn refused(cloud: &DevCloud, demo: &Caller, change: impl Fn(&mut Value)) -> String {
+    let mut body = cluster(cloud, "bad", json!({}));
+    change(&mut body);
+    let answer = demo.post(&demo.stacks(), body).await;
+    assert_eq!(answer.status, 400, "{}", answer.text);
+    answer.body["error"]["message"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn wrong_templates_are_refused() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let edit = |key: &'static str, from: &'static str, to: &'static str| {
+        move |body: &mut Value| {
+            let place = if key == "template" { &mut body["template"] } else { &mut body["files"][key] };
+            let text = place.as_str().unwrap();
+            assert!(text.contains(from), "{from} is not in {key}");
+            *place = json!(text.replacen(from, to, 1));
+        }
+    };
+    let without = |file: &'static str| {
+        move |body: &mut Value| {
+            body["files"].as_object_mut().unwrap().remove(file);
+        }
+    };
+    let message = refused(&cloud, &demo, without("heat-params.txt")).await;
+    assert_eq!(message, "No content found in the \"files\" section for get_file path: heat-params.txt");
+    let message = refused(&cloud, &demo, without("network.yaml")).await;
+    assert!(message.starts_with("Could not fetch remote template \"network.yaml\""), "{message}");
+    assert!(refused(&cloud, &demo, without("env.yaml")).await.contains("env.yaml"));
+    let message = refused(&cloud, &demo, |body| body["environment_files"] = json!([])).await;
+    assert_eq!(message, "resources.api_lb: The Resource Type (Demo::Lb) could not be found.");
+    let message = refused(&cloud, &demo, edit("template", "{get_param: master_flavor}", "{get_param: nothing}")).await;
+    assert_eq!(message, "The Parameter (nothing) was not provided.");
+    let message =
+        refused(&cloud, &demo, edit("template", "get_attr: [network, subnet]", "get_attr: [nothing, subnet]")).await;
+    assert_eq!(message, "The specified reference \"nothing\" (in api_lb) is incorrect.");
+    let message =
+        refused(&cloud, &demo, edit("template", "get_attr: [network, subnet]", "get_attr: [network, x]")).await;
+    assert_eq!(message, "The Referenced Attribute (network x) is incorrect.");
+    let message = refused(&cloud, &demo, edit("template", "          key: ", "          unknown: ")).await;
+    assert_eq!(message, "Property error: resources.kube_masters.resources.0.properties: Unknown Property unknown");
+    let message = refused(&cloud, &demo, edit("node.yaml", "key_name: ", "keyname: ")).await;
+    assert!(message.ends_with("resources.server.properties: Unknown Property keyname"), "{message}");
+    let message =
+        refused(&cloud, &demo, edit("template", "          subnet: {get_attr: [network, subnet]}\n", "")).await;
+    assert!(message.ends_with("Property subnet not assigned"), "{message}");
+    let message = refused(&cloud, &demo, edit("template", "2017-02-24", "2099-01-01")).await;
+    assert!(message.starts_with("The template version is invalid"), "{message}");
+    let message = refused(&cloud, &demo, edit("template", "    type: network.yaml", "    typ: network.yaml")).await;
+    assert_eq!(message, "\"typ\" is not a valid keyword inside a resource definition");
+    let message =
+        refused(&cloud, &demo, edit("network.yaml", "{name: private}", "{name: {get_resource: private_subnet}}")).await;
+    assert!(message.starts_with("Circular Dependency Found"), "{message}");
+    let message = refused(&cloud, &demo, |body| body["template"] = json!("a: [")).await;
+    assert!(message.contains("Template format error"), "{message}");
+    let message = refused(&cloud, &demo, |body| body["stack_name"] = json!("1 name")).await;
+    assert!(message.starts_with("Invalid stack name 1 name"), "{message}");
+    assert!(cloud.census().stacks.is_empty());
+}
+
+#[tokio::test]
+async fn names_are_unique_per_project_while_they_live() {
+    let cloud = cloud().await;
+    let (demo, other) = (user(&cloud, "demo").await, user(&cloud, "other").await);
+    let id = created(&cloud, &demo, "c1", json!({})).await;
+    let again = demo.post(&demo.stacks(), cluster(&cloud, "c1", json!({}))).await;
+    assert_eq!((again.status, again.body["error"]["message"].as_str()), (409, Some("The Stack (c1) already exists.")));
+    created(&cloud, &other, "c1", json!({})).await;
+    demo.settled(&id).await;
+    demo.delete(&path(&demo, "c1", &id)).await;
+    demo.settled(&id).await;
+    assert_ne!(created(&cloud, &demo, "c1", json!({})).await, id);
+    assert_eq!(user(&cloud, "reader").await.post(&demo.stacks(), cluster(&cloud, "r", json!({}))).await.status, 403);
+}
+
+#[tokio::test]
+async fn resizing_adds_and_removes_the_servers_named() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let id = created(&cloud, &demo, "c1", json!({"number_of_minions": 3})).await;
+    let first = demo.settled(&id).await;
+    let refs = output(&first, "minion_refs").clone();
+    let addresses = output(&first, "kube_minions").clone();
+    let url = path(&demo, "c1", &id);
+    let body = json!({"existing": true, "parameters": {"number_of_minions": 2, "minions_to_remove": [refs[1]]}});
+    let changed = demo.patch(&url, body).await;
+    assert_eq!(changed.status, 202, "{}", changed.text);
+    let second = demo.settled(&id).await;
+    assert_eq!(second["stack_status"], "UPDATE_COMPLETE");
+    assert_eq!(output(&second, "minion_refs"), &json!([refs[0], refs[2]]), "the named server went, the others stayed");
+    assert_eq!(output(&second, "kube_minions"), &json!([addresses[0], addresses[2]]));
+    let body = json!({"parameters": {"number_of_minions": 3, "minions_to_remove": "0"}});
+    assert_eq!(demo.patch(&url, body).await.status, 202);
+    let third = demo.settled(&id).await;
+    assert_eq!(output(&third, "minion_refs")[0], refs[2]);
+    let names: Vec<String> = cloud.census().servers.into_iter().collect();
+    assert_eq!(
+        names,
+        ["c1-master-0", "c1-minion-2", "c1-minion-3", "c1-minion-4"],
+        "removed numbers are not used again"
+    );
+    assert_eq!(third["parameters"]["number_of_minions"], "3");
+}
+
+#[tokio::test]
+async fn a_whole_update_starts_from_the_defaults() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let id = created(&cloud, &demo, "c1", json!({"number_of_minions": 3})).await;
+    let masters = output(&demo.settled(&id).await, "kube_masters").clone();
+    let mut body = cluster(&cloud, "c1", json!({}));
+    body.as_object_mut().unwrap().remove("stack_name");
+    assert_eq!(demo.put(&path(&demo, "c1", &id), body.clone()).await.status, 202);
+    let stack = demo.settled(&id).await;
+    assert_eq!(stack["parameters"]["number_of_minions"], "1");
+    assert_eq!(output(&stack, "kube_masters"), &masters);
+    assert_eq!(cloud.census().servers.len(), 2);
+    body["parameters"]["master_flavor"] = json!("no-flavor");
+    assert_eq!(demo.put(&path(&demo, "c1", &id), body).await.status, 400);
+    assert_eq!(demo.put(&path(&demo, "c1", &id), json!({})).await.status, 400, "PUT needs a template");
+}
+
+#[tokio::test]
+async fn an_update_replaces_what_it_must() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let id = created(&cloud, &demo, "c1", json!({"number_of_minions": 0})).await;
+    demo.settled(&id).await;
+    let server =
+        |demo: Caller| async move { demo.get("/compute/v2.1/servers/detail").await.body["servers"][0].clone() };
+    let before = server(demo.clone()).await;
+    demo.patch(&path(&demo, "c1", &id), json!({"parameters": {"master_flavor": "m1.large"}})).await;
+    demo.settled(&id).await;
+    let resized = server(demo.clone()).await;
+    assert_eq!((&resized["id"], &resized["flavor"]["original_name"]), (&before["id"], &json!("m1.large")));
+    demo.patch(&path(&demo, "c1", &id), json!({"parameters": {"cluster_uuid": "another"}})).await;
+    demo.settled(&id).await;
+    assert_ne!(server(demo.clone()).await["id"], before["id"], "changed user data needs a new server");
+    assert_eq!(cloud.census().servers.len(), 1);
+    assert!(cloud.user_data("c1-master-0").unwrap().contains("CLUSTER_UUID=\"another\""));
+}
+
+#[tokio::test]
+async fn user_data_is_what_the_template_makes() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    created(&cloud, &demo, "c1", json!({"cluster_uuid": "5d12f6fd"})).await;
+    let text = cloud.user_data("c1-master-0").unwrap();
+    assert!(text.contains("CLUSTER_UUID=\"5d12f6fd\"\nVERIFY_CA=\"True\"\nWAIT_CURL=\"curl -i -X POST"), "{text}");
+    assert!(text.contains("/resources/wait_handle/signal"), "{text}");
+    assert!(cloud.user_data("nothing").is_none());
+}
+
+#[tokio::test]
+async fn a_small_quota_fails_the_stack_with_the_path() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let before = cloud.census();
+    cloud.set_instance_quota(&demo.project, Some(3));
+    let id = created(&cloud, &demo, "c1", json!({"number_of_minions": 4})).await;
+    let stack = demo.settled(&id).await;
+    assert_eq!(stack["stack_status"], "CREATE_FAILED");
+    let reason = stack["stack_status_reason"].as_str().unwrap();
+    let start = "Resource CREATE failed: Forbidden: resources.kube_minions.resources[2].resources.server: \
+                 Quota exceeded for instances: Requested 1, but already used 3 of 3 instances (HTTP 403)";
+    assert!(reason.starts_with(start), "{reason}");
+    let failed = demo.get(&format!("{}/resources?nested_depth=5&status=FAILED", path(&demo, "c1", &id))).await.body;
+    assert_eq!(failed["resources"].as_array().unwrap().len(), 3);
+    cloud.set_instance_quota(&demo.project, None);
+    demo.patch(&path(&demo, "c1", &id), json!({"parameters": {}})).await;
+    assert_eq!(demo.settled(&id).await["stack_status"], "UPDATE_COMPLETE");
+    assert_eq!(cloud.census().servers.len(), 5);
+    demo.delete(&path(&demo, "c1", &id)).await;
+    demo.settled(&id).await;
+    assert_eq!(cloud.census(), before);
+}
+
+#[tokio::test]
+async fn rollback_takes_everything_away() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    cloud.set_instance_quota(&demo.project, Some(1));
+    let mut body = cluster(&cloud, "c1", json!({}));
+    body["disable_rollback"] = json!(false);
+    let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(demo.settled(&id).await["stack_status"], "ROLLBACK_COMPLETE");
+    assert!(cloud.census().servers.is_empty());
+}
+
+#[tokio::test]
+async fn a_slow_stack_times_out() {
+    let settings = Settings {
+        stack_delay: Duration::from_secs(5),
+        stack_minute: Duration::from_millis(100),
+        ..Settings::default()
+    };
+    let cloud = DevCloud::start(settings).await.unwrap();
+    let demo = user(&cloud, "demo").await;
+    let mut body = cluster(&cloud, "c1", json!({}));
+    body["timeout_mins"] = json!(1);
+    let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
+    let stack = demo.settled(&id).await;
+    assert_eq!(
+        (stack["stack_status"].as_str(), stack["stack_status_reason"].as_str()),
+        (Some("CREATE_FAILED"), Some("Timed out"))
+    );
+}
+
+#[tokio::test]
+async fn leftover_load_balancers_block_the_delete() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let before = cloud.census();
+    let id = created(&cloud, &demo, "c1", json!({})).await;
+    demo.settled(&id).await;
+    let subnets = demo.get("/network/v2.0/subnets?cidr=10.0.0.0/24").await.body;
+    let subnet = subnets["subnets"][0]["id"].as_str().unwrap();
+    let body = json!({"loadbalancer": {"name": "kube_service", "vip_subnet_id": subnet}});
+    let balancer = demo.post("/load-balancer/v2/lbaas/loadbalancers", body).await.body["loadbalancer"]["id"].clone();
+    demo.delete(&path(&demo, "c1", &id)).await;
+    let stack = demo.settled(&id).await;
+    assert_eq!(stack["stack_status"], "DELETE_FAILED");
+    let reason = stack["stack_status_reason"].as_str().unwrap();
+    let start = format!(
+        "Resource DELETE failed: Conflict: resources.network.resources.private_subnet: Unable to complete operation on \
+         subnet {subnet}: One or more ports have an IP allocation from this subnet.\nNeutron server returns request_ids"
+    );
+    assert!(reason.starts_with(&start), "{reason}");
+    let balancer = format!("/load-balancer/v2/lbaas/loadbalancers/{}?cascade=true", balancer.as_str().unwrap());
+    assert_eq!(demo.delete(&balancer).await.status, 204);
+    demo.delete(&path(&demo, "c1", &id)).await;
+    assert_eq!(demo.settled(&id).await["stack_status"], "DELETE_COMPLETE");
+    assert_eq!(cloud.census(), before);
+}
+
+#[tokio::test]
+async fn load_balancers_of_the_stack_come_and_go_with_it() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let mut body = cluster(&cloud, "c1", json!({}));
+    body["environment_files"] = json!(["env.yaml", "env_lb.yaml"]);
+    let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
+    let stack = demo.settled(&id).await;
+    let balancers = demo.get("/load-balancer/v2/lbaas/loadbalancers").await.body;
+    assert_eq!(output(&stack, "lb_address"), &balancers["loadbalancers"][0]["vip_address"]);
+    let listed = format!("{}/resources?nested_depth=2&type=OS::Octavia::LoadBalancer", path(&demo, "c1", &id));
+    let found = demo.get(&listed).await.body;
+    assert_eq!(found["resources"][0]["physical_resource_id"], balancers["loadbalancers"][0]["id"]);
+    demo.delete(&path(&demo, "c1", &id)).await;
+    demo.settled(&id).await;
+    assert!(cloud.census().load_balancers.is_empty());
+}
+
+#[tokio::test]
+async fn lists_filter_sort_and_page() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let mut ids = Vec::new();
+    for (name, tags) in [("a", "x,y"), ("b", "x"), ("c", "")] {
+        let mut body = cluster(&cloud, name, json!({}));
+        if !tags.is_empty() {
+            body["tags"] = json!(tags);
+        }
+        ids.push(demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned());
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    let names = |query: String| {
+        let (demo, url) = (demo.clone(), format!("{}?{query}", demo.stacks()));
+        async move {
+            let body = demo.get(&url).await.body;
+            let rows = body["stacks"].as_array().unwrap().clone();
+            rows.iter().map(|row| row["stack_name"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("")
+        }
+    };
+    assert_eq!(names(String::new()).await, "cba", "newest first");
+    assert_eq!(names("sort_keys=name&sort_dir=asc".into()).await, "abc");
+    assert_eq!(names(format!("id={}&id={}", ids[0], ids[2])).await, "ca");
+    assert_eq!(names("name=b".into()).await, "b");
+    assert_eq!(names("tags=x,y".into()).await, "a");
+    assert_eq!(names("tags_any=x,y".into()).await, "ba");
+    assert_eq!(names("not_tags=x".into()).await, "c");
+    assert_eq!(names("limit=2".into()).await, "cb");
+    assert_eq!(names(format!("limit=2&marker={}", ids[1])).await, "a");
+    for id in &ids {
+        demo.settled(id).await;
+    }
+    assert_eq!(names("status=COMPLETE".into()).await, "cba");
+    assert_eq!(names("status=FAILED&status=IN_PROGRESS".into()).await, "");
+    assert_eq!(demo.get(&format!("{}?limit=x", demo.stacks())).await.status, 400);
+    assert_eq!(demo.get(&format!("{}?global_tenant=true", demo.stacks())).await.status, 403);
+    let counted = demo.get(&format!("{}?with_count=true&limit=1", demo.stacks())).await.body;
+    assert_eq!(counted["count"], 3);
+    assert_eq!(demo.stack(&ids[0]).await.body["stack"]["tags"], json!(["x", "y"]));
+}
+
+#[tokio::test]
+async fn resources_of_all_levels_can_be_seen() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let id = created(&cloud, &demo, "c1", json!({"docker_volume_size": 0})).await;
+    demo.settled(&id).await;
+    let base = path(&demo, "c1", &id);
+    let top = demo.get(&format!("{base}/resources")).await.body;
+    assert_eq!(top["resources"].as_array().unwrap().len(), 4);
+    let servers = demo.get(&format!("{base}/resources?nested_depth=5&type=OS::Nova::Server")).await.body;
+    assert_eq!(servers["resources"].as_array().unwrap().len(), 2);
+    assert_eq!(servers["resources"][0]["resource_status"], "CREATE_COMPLETE");
+    let volumes = demo.get(&format!("{base}/resources?nested_depth=5&type=OS::Cinder::Volume")).await.body;
+    assert_eq!(volumes["resources"], json!([]), "the condition leaves the volume out");
+    let network = demo.get(&format!("{base}/resources/network")).await.body["resource"].clone();
+    assert!(network["attributes"]["subnet"].is_string());
+    assert_eq!(network["required_by"], json!(["api_lb", "kube_masters", "kube_minions"]));
+    let nested = network["links"].as_array().unwrap().iter().find(|link| link["rel"] == "nested").unwrap();
+    let inside = demo.get(&format!("{}/resources", nested["href"].as_str().unwrap())).await.body;
+    assert_eq!(inside["resources"].as_array().unwrap().len(), 4);
+    let missing = demo.get(&format!("{base}/resources/nothing")).await;
+    assert_eq!((missing.status, missing.body["error"]["type"].as_str()), (404, Some("ResourceNotFound")));
+    let events = demo.get(&format!("{base}/events")).await.body;
+    assert_eq!(events["events"][0]["resource_status"], "CREATE_IN_PROGRESS");
+    assert_eq!(demo.get(&format!("{base}/template")).await.body["description"], "A small cluster");
+    let key = demo.get(&format!("{base}/outputs/kube_masters")).await.body;
+    assert_eq!(key["output"]["output_key"], "kube_masters");
+}
+
+#[tokio::test]
+async fn templates_are_validated_without_a_stack() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let url = format!("/orchestration/v1/{}/validate", demo.project);
+    let mut body = cluster(&cloud, "c1", json!({}));
+    let good = demo.post(&url, body.clone()).await;
+    assert_eq!(good.body["Parameters"]["trustee_password"]["NoEcho"], "true");
+    body["parameters"]["nothing"] = json!(1);
+    assert_eq!(demo.post(&url, body).await.status, 400);
+    assert!(cloud.census().stacks.is_empty());
+}
