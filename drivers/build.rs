@@ -4,6 +4,8 @@
 //! the references (`get_file: x`, `type: x.yaml`) are followed through the driver's `templates/` and then `shared/`. A
 //! reference `x.yaml` may also be a folder `x/` in `shared/`: each file in it is a variant, and the driver picks the one
 //! that is sent under the name `x.yaml`. A reference that leads nowhere fails the build.
+//!
+//! Scripts are embedded without comments, blank lines and indentation: Nova takes 64 KiB of user data, base64 included.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -62,6 +64,7 @@ fn write_driver(text: &mut String, name: &str, folder: &Path, files: &Files) -> 
     )?;
     writeln!(text, "    template: include_str!({:?}),\n    files: &[", folder.join("templates/cluster.yaml"))?;
     for ((file, variant), path) in files {
+        let path = if file.ends_with(".sh") { &embedded_script(name, file, path)? } else { path };
         writeln!(
             text,
             "        crate::templates::File {{ name: {file:?}, variant: {variant:?}, text: include_str!({path:?}) }},"
@@ -69,6 +72,45 @@ fn write_driver(text: &mut String, name: &str, folder: &Path, files: &Files) -> 
     }
     writeln!(text, "    ],\n}};")?;
     Ok(())
+}
+
+/// Writes the script without what only people need, and answers where.
+fn embedded_script(driver: &str, file: &str, path: &Path) -> Result<PathBuf> {
+    let target = Path::new(&env::var("OUT_DIR")?).join(format!("{driver}-{file}"));
+    fs::write(&target, bare(&fs::read_to_string(path)?))?;
+    Ok(target)
+}
+
+/// Without comment lines, blank lines and indentation; texts between `<<WORD` and `WORD` stay as they are.
+fn bare(script: &str) -> String {
+    let mut text = String::new();
+    let mut end: Option<String> = None;
+    for line in script.lines() {
+        if let Some(word) = &end {
+            text.push_str(line);
+            text.push('\n');
+            if line == word {
+                end = None;
+            }
+            continue;
+        }
+        let line = line.trim();
+        if line.is_empty() || (line.starts_with('#') && !line.starts_with("#!")) {
+            continue;
+        }
+        text.push_str(line);
+        text.push('\n');
+        end = here_document(line);
+    }
+    text
+}
+
+/// The word that ends the here-document a line opens. All of ours are in capitals.
+fn here_document(line: &str) -> Option<String> {
+    let (_, rest) = line.split_once("<<")?;
+    let word: String =
+        rest.trim_start_matches('\'').chars().take_while(|c| c.is_ascii_uppercase() || *c == '_').collect();
+    (!word.is_empty()).then_some(word)
 }
 
 fn referenced(templates: &Path, shared: &Path) -> Result<Files> {

@@ -1,0 +1,62 @@
+# shellcheck shell=bash
+# etcd on a master. The members know each other from the start, by the addresses of all masters; a discovery service is
+# used only when the user names one.
+
+etcd_protocol() {
+    if is_true "$TLS_DISABLED"; then echo http; else echo https; fi
+}
+
+# A member is named after its address, so that every master writes the same list.
+initial_cluster() {
+    local address list=""
+    for address in ${MASTER_ADDRESSES//,/ }; do
+        list+="${list:+,}$address=$(etcd_protocol)://$address:2380"
+    done
+    printf '%s' "$list"
+}
+
+configure_etcd() {
+    local protocol
+    protocol=$(etcd_protocol)
+    if [[ -n $ETCD_VOLUME ]]; then
+        mount_volume "$ETCD_VOLUME" /var/lib/etcd
+    fi
+    system_container etcd "$(image openstackmagnum/ etcd "$ETCD_TAG")"
+    if id etcd >/dev/null 2>&1; then
+        chown -R etcd:etcd /var/lib/etcd
+    fi
+    mkdir -p /etc/etcd
+    {
+        printf 'ETCD_NAME="%s"\nETCD_DATA_DIR="/var/lib/etcd/default.etcd"\n' "$KUBE_NODE_IP"
+        printf 'ETCD_LISTEN_CLIENT_URLS="%s://%s:2379,http://127.0.0.1:2379"\n' "$protocol" "$KUBE_NODE_IP"
+        printf 'ETCD_ADVERTISE_CLIENT_URLS="%s://%s:2379"\n' "$protocol" "$KUBE_NODE_IP"
+        printf 'ETCD_LISTEN_PEER_URLS="%s://%s:2380"\n' "$protocol" "$KUBE_NODE_IP"
+        printf 'ETCD_INITIAL_ADVERTISE_PEER_URLS="%s://%s:2380"\n' "$protocol" "$KUBE_NODE_IP"
+        if [[ -n $ETCD_DISCOVERY_URL ]]; then
+            printf 'ETCD_DISCOVERY="%s"\n' "$ETCD_DISCOVERY_URL"
+            [[ -z ${HTTP_PROXY:-} ]] || printf 'ETCD_DISCOVERY_PROXY="%s"\n' "$HTTP_PROXY"
+        else
+            printf 'ETCD_INITIAL_CLUSTER="%s"\nETCD_INITIAL_CLUSTER_STATE="new"\n' "$(initial_cluster)"
+            printf 'ETCD_INITIAL_CLUSTER_TOKEN="%s"\n' "$CLUSTER_UUID"
+        fi
+        if [[ $protocol == https ]]; then
+            etcd_tls
+        fi
+    } >/etc/etcd/etcd.conf
+}
+
+etcd_tls() {
+    local prefix
+    install -d -m 0755 /etc/etcd/certs
+    cp -p "$CERTIFICATES"/{ca.crt,server.crt,server.key} /etc/etcd/certs/
+    for prefix in ETCD ETCD_PEER; do
+        printf '%s_TRUSTED_CA_FILE=/etc/etcd/certs/ca.crt\n' "$prefix"
+        printf '%s_CERT_FILE=/etc/etcd/certs/server.crt\n' "$prefix"
+        printf '%s_KEY_FILE=/etc/etcd/certs/server.key\n' "$prefix"
+        printf '%s_CLIENT_CERT_AUTH=true\n' "$prefix"
+    done
+}
+
+is_etcd_healthy() {
+    curl --silent --max-time 10 --noproxy '*' http://127.0.0.1:2379/health | grep -q '"health": *"\{0,1\}true'
+}

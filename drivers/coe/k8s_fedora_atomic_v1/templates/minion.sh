@@ -1,0 +1,80 @@
+# shellcheck shell=bash
+# A worker, from first boot to "Kubernetes says I am ready". Comes last in the user data.
+
+install_certificates() {
+    mkdir -p "$CERTIFICATES"
+    if ! is_true "$TLS_DISABLED"; then
+        get_ca
+        kubelet_certificate
+    fi
+}
+
+# is_ready: the node's own entry, asked for with the kubelet's rights, has the condition Ready.
+is_ready() {
+    local options=(--silent --fail --max-time 15 --noproxy '*')
+    if ! is_true "$TLS_DISABLED"; then
+        options+=(--cacert "$CERTIFICATES/ca.crt" --cert "$CERTIFICATES/kubelet.crt" --key "$CERTIFICATES/kubelet.key")
+    fi
+    curl "${options[@]}" "$(api_url "$KUBE_API_PRIVATE_ADDRESS")/api/v1/nodes/$INSTANCE_NAME" | tr -d ' \n' |
+        grep -q '"conditions":.*"type":"Ready","status":"True"'
+}
+
+wait_until_ready() {
+    retry 60 is_ready || fail "the node is not Ready"
+}
+
+write_environment() {
+    local line
+    line="KUBERNETES_MASTER=$(api_url "$KUBE_API_PRIVATE_ADDRESS")"
+    grep -qxF "$line" /etc/environment || printf '%s\n' "$line" >>/etc/environment
+}
+
+# A static pod, which needs nobody to schedule it.
+run_node_exporter() {
+    if ! is_true "$PROMETHEUS_MONITORING"; then
+        return 0
+    fi
+    cat >/etc/kubernetes/manifests/node-exporter.yaml <<MANIFEST
+apiVersion: v1
+kind: Pod
+metadata: {name: node-exporter, namespace: kube-system, labels: {app: node-exporter}}
+spec:
+  hostNetwork: true
+  containers:
+  - name: node-exporter
+    image: $(image prom/ node-exporter "$NODE_EXPORTER_TAG")
+    args: [--path.procfs=/host/proc, --path.sysfs=/host/sys]
+    ports: [{containerPort: 9100, hostPort: 9100}]
+    volumeMounts:
+    - {name: proc, mountPath: /host/proc, readOnly: true}
+    - {name: sys, mountPath: /host/sys, readOnly: true}
+  volumes:
+  - {name: proc, hostPath: {path: /proc}}
+  - {name: sys, hostPath: {path: /sys}}
+MANIFEST
+}
+
+start_node() {
+    if [[ $NETWORK_DRIVER == flannel ]]; then
+        configure_flannel minion
+    fi
+    start_services docker kubelet kube-proxy
+}
+
+step "CA of the cloud" install_openstack_ca
+step "SELinux" set_selinux_mode
+step "host name" set_host_name
+step "proxy" configure_proxy
+step "docker storage" configure_docker_storage
+step "docker" configure_docker_options
+step "certificates" install_certificates
+step "Kubernetes configuration" write_kubernetes_config
+step "cloud configuration" optional configure_cloud_provider
+step "kubelet" configure_kubelet "$(api_url "$KUBE_API_PRIVATE_ADDRESS")"
+step "kube-proxy" configure_kube_proxy "$(api_url "$KUBE_API_PRIVATE_ADDRESS")"
+step "environment" write_environment
+step "node exporter" run_node_exporter
+step "node" start_node
+step "registry" optional configure_registry
+step "readiness" wait_until_ready
+step "report" report SUCCESS "the node is Ready"

@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# Proxies, for docker, for image pulls and for logins. What belongs to the cluster is never asked through them.
+
+# own_networks: the networks of this node's addresses, which may not be the one the cluster was asked for.
+own_networks() {
+    ip -o -f inet address show scope global | awk '{print $4}' | paste -sd,
+}
+
+full_no_proxy() {
+    printf '%s' "${NO_PROXY:+$NO_PROXY,}localhost,127.0.0.1,169.254.169.254,.svc,.$DNS_CLUSTER_DOMAIN"
+    printf ',%s' "$KUBE_API_PRIVATE_ADDRESS" "$KUBE_API_PUBLIC_ADDRESS" "$MASTER_ADDRESSES" "$FIXED_NETWORK_CIDR" \
+        "$PODS_NETWORK_CIDR" "$PORTAL_NETWORK_CIDR" "$(own_networks)"
+}
+
+configure_proxy() {
+    local without name value
+    if [[ -z $HTTP_PROXY && -z $HTTPS_PROXY ]]; then
+        unset HTTP_PROXY HTTPS_PROXY NO_PROXY
+        return 0
+    fi
+    without=$(full_no_proxy)
+    mkdir -p /etc/systemd/system/docker.service.d
+    : >/etc/profile.d/magnum-proxy.sh
+    printf '[Service]\n' >/etc/systemd/system/docker.service.d/proxy.conf
+    for name in HTTP_PROXY HTTPS_PROXY NO_PROXY; do
+        value=${!name}
+        if [[ $name == NO_PROXY ]]; then
+            value=$without
+        fi
+        if [[ -n $value ]]; then
+            printf 'Environment="%s=%s"\n' "$name" "${value//%/%%}" >>/etc/systemd/system/docker.service.d/proxy.conf
+            printf 'export %s=%q %s=%q\n' "$name" "$value" "${name,,}" "$value" >>/etc/profile.d/magnum-proxy.sh
+        fi
+    done
+    # shellcheck source=/dev/null
+    . /etc/profile.d/magnum-proxy.sh
+    systemctl daemon-reload
+}
