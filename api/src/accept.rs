@@ -1,0 +1,84 @@
+//! Promises: what a 202 or 204 stands for is one row in the operation table, written with the status the caller sees.
+//!
+//! The operation carries the caller's token, sealed for this operation alone, because the conductor acts in the caller's
+//! name. After the commit the doorbell rings; should nobody hear it, the conductors' sweep finds the row.
+
+use chrono::Utc;
+use domain::{Cluster, Error, NewCluster, Operation, OperationKind, OperationState, ResizeParams, Result};
+use serde_json::{Value, json};
+use store::ClusterRecord;
+
+use crate::{
+    clusters::{Changed, default_workers},
+    ctx::Ctx,
+};
+
+impl Ctx {
+    /// Stores a new cluster with the operation that builds it, unless the quota is reached.
+    pub(crate) async fn accept_create(&self, new: &NewCluster) -> Result<()> {
+        let operation = self.operation(OperationKind::Create, &new.cluster, json!({}))?;
+        let groups = [new.masters.clone(), new.workers.clone()];
+        let quota = self.options().quotas.max_clusters_per_project;
+        self.store().insert_cluster(&new.cluster, &groups, &operation, quota).await?;
+        self.ring(&operation.id).await;
+        Ok(())
+    }
+
+    /// Stores what a PATCH changes. Health is a fact and takes effect at once; a size is an operation.
+    pub(crate) async fn accept_change(&self, record: &ClusterRecord, changed: &Changed, rollback: bool) -> Result<()> {
+        let cluster = &record.cluster;
+        if let Some(node_count) = changed.node_count {
+            let params = ResizeParams {
+                nodegroup: default_workers(&record.nodegroups)?.uuid.clone(),
+                node_count,
+                nodes_to_remove: Vec::new(),
+                rollback,
+                previous: None,
+            };
+            let params = serde_json::to_value(params)
+                .map_err(|error| Error::internal("write the parameters of a resize", error))?;
+            let operation = self.operation(OperationKind::Resize, cluster, params)?;
+            let accepted = self.store().accept_resize(&cluster.uuid, &operation).await?;
+            self.ring(&accepted.operation_id).await;
+        }
+        if let Some((health, reason)) = &changed.health {
+            self.store().set_health(&cluster.uuid, *health, reason, self.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// Stores a delete, which ends whatever runs.
+    pub(crate) async fn accept_delete(&self, cluster: &Cluster) -> Result<()> {
+        let operation = self.operation(OperationKind::Delete, cluster, json!({}))?;
+        let accepted = self.store().accept_delete(&cluster.uuid, &operation).await?;
+        self.ring(&accepted.operation_id).await;
+        Ok(())
+    }
+
+    fn operation(&self, kind: OperationKind, cluster: &Cluster, params: Value) -> Result<Operation> {
+        let (id, now) = (uuid::Uuid::new_v4().to_string(), Utc::now());
+        Ok(Operation {
+            sealed_token: Some(self.sealed_token(&id)?),
+            id,
+            seq: 0,
+            cluster_uuid: cluster.uuid.clone(),
+            project_id: cluster.project_id.clone(),
+            user_id: self.caller.user_id.clone(),
+            request_id: self.request_id.to_string(),
+            kind,
+            params,
+            state: OperationState::Active,
+            step: String::new(),
+            attempt: 0,
+            run_at: now,
+            step_since: now,
+            lease_owner: None,
+            lease_until: None,
+            generation: 0,
+            reason: None,
+            created_at: now,
+            updated_at: None,
+            finished_at: None,
+        })
+    }
+}

@@ -1,0 +1,94 @@
+//! Which driver builds a template's clusters, and what that driver refuses.
+
+use domain::{ClusterTemplate, Error, NewCluster, Options, Result};
+use drivers::{Check, Driver, Rules};
+
+/// The driver for an image's distribution, or the one that is asked for by name.
+///
+/// `image` is the image's name for the error text, where one was just looked at.
+pub(crate) fn driver(
+    named: Option<&str>,
+    (server_type, distro, coe): (&str, &str, &str),
+    image: Option<&str>,
+    options: &Options,
+) -> Result<&'static dyn Driver> {
+    let disabled = &options.drivers.disabled_drivers;
+    if let Some(name) = named {
+        let found = drivers::driver_named(name).filter(|driver| !disabled.iter().any(|off| off == driver.name()));
+        let found =
+            found.ok_or_else(|| Error::bad_value("driver", name, "No such driver is installed and enabled here"))?;
+        let mut provided = found.provides().iter();
+        if provided.any(|p| (p.server_type, p.os, p.coe) == (server_type, distro, coe)) {
+            return Ok(found);
+        }
+        let kind = format!("It does not build server_type {server_type}, os_distro {distro}, coe {coe}");
+        return Err(Error::bad_value("driver", name, &kind));
+    }
+    drivers::driver_for(server_type, distro, coe, disabled).ok_or_else(|| {
+        let subject = image.map_or_else(String::new, |image| format!("Image {image} has os_distro {distro}. "));
+        Error::invalid(format!(
+            "{subject}Cluster type (server_type {server_type}, os_distro {distro}, coe {coe}) not supported: no driver here \
+             builds it"
+        ))
+    })
+}
+
+/// The driver of a stored template.
+pub(crate) fn driver_of(template: &ClusterTemplate, options: &Options) -> Result<&'static dyn Driver> {
+    let distro = template.cluster_distro.as_deref().unwrap_or_default();
+    driver(template.driver.as_deref(), (&template.server_type, distro, &template.coe), None, options)
+}
+
+/// What the driver refuses of a template. Sizes of volumes and masters are checked when a cluster has them.
+pub(crate) fn check_template(template: &ClusterTemplate, options: &Options) -> Result<()> {
+    let driver = driver_of(template, options)?;
+    let check = Check { docker_volume_size: None, ..of_template(template, options) };
+    warn(driver, driver.check(&check)?);
+    Ok(())
+}
+
+/// What the driver refuses of a new cluster; `docker_volume_type` is the type Cinder knows for its docker volumes.
+pub(crate) fn check_cluster(
+    driver: &dyn Driver,
+    new: &NewCluster,
+    template: &ClusterTemplate,
+    docker_volume_type: Option<&str>,
+    options: &Options,
+) -> Result<()> {
+    let check = Check {
+        labels: &new.cluster.labels,
+        master_count: Some(new.masters.node_count),
+        master_lb_enabled: new.cluster.master_lb_enabled,
+        docker_volume_size: new.cluster.docker_volume_size,
+        docker_volume_type,
+        ..of_template(template, options)
+    };
+    warn(driver, driver.check(&check)?);
+    Ok(())
+}
+
+fn of_template<'a>(template: &'a ClusterTemplate, options: &Options) -> Check<'a> {
+    Check {
+        labels: &template.labels,
+        master_count: None,
+        master_lb_enabled: template.master_lb_enabled,
+        tls_disabled: template.tls_disabled,
+        registry_enabled: template.registry_enabled,
+        volume_driver: template.volume_driver.as_deref(),
+        docker_volume_size: template.docker_volume_size,
+        docker_storage_driver: template.docker_storage_driver.as_deref(),
+        docker_volume_type: None,
+        rules: Rules {
+            multi_master: options.magnum_rs.multi_master_guard,
+            allow_tls_disabled: options.magnum_rs.allow_insecure_kubernetes,
+            cluster_user_trust: options.trust.cluster_user_trust,
+        },
+    }
+}
+
+/// What the driver lets pass but finds worth a word.
+fn warn(driver: &dyn Driver, warnings: Vec<String>) {
+    for warning in warnings {
+        tracing::warn!(driver = driver.name(), "{warning}");
+    }
+}

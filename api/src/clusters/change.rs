@@ -1,0 +1,128 @@
+//! What a PATCH of a cluster may change, and the looks into OpenStack before a cluster is stored.
+
+use std::collections::BTreeMap;
+
+use domain::{
+    Cluster, ClusterTemplate, Error, HealthStatus, NodeGroup, Patch, PatchRules, Result, Role, changed_attributes,
+};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use store::ClusterRecord;
+
+use super::view::{CHANGEABLE, ClusterView};
+use crate::{base::Base, ctx::Ctx, lookups, versions::Version};
+
+/// What a patch changes; `None` where it leaves things as they are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Changed {
+    /// New size of the default worker group.
+    pub(crate) node_count: Option<i64>,
+    /// New health.
+    pub(crate) health: Option<(Option<HealthStatus>, BTreeMap<String, String>)>,
+}
+
+#[derive(Deserialize)]
+struct Changeable {
+    node_count: Option<i64>,
+    health_status: Option<HealthStatus>,
+    health_status_reason: Option<BTreeMap<String, String>>,
+}
+
+/// Attributes a patch may change. All others may be named as long as they keep their value.
+const CHANGEABLE_NAMES: [&str; 3] = ["node_count", "health_status", "health_status_reason"];
+
+const INTERNAL: [&str; 13] = [
+    "api_address",
+    "node_addresses",
+    "master_addresses",
+    "stack_id",
+    "cluster_id",
+    "ca_cert_ref",
+    "magnum_cert_ref",
+    "etcd_ca_cert_ref",
+    "front_proxy_ca_cert_ref",
+    "trust_id",
+    "trustee_user_name",
+    "trustee_password",
+    "trustee_user_id",
+];
+
+fn rules<'a>(defaults: &'a [(&'a str, Value)]) -> PatchRules<'a> {
+    PatchRules { internal: &INTERNAL, mandatory: &["cluster_template_id"], defaults }
+}
+
+/// Checks the form of a patch, before anybody looks for the cluster.
+pub(crate) fn parse(body: &Value) -> Result<Patch> {
+    Patch::parse(body, &rules(&[]))
+}
+
+/// No workers at all only where the version allows it.
+pub(crate) fn count_allowed(count: Option<i64>, version: Version) -> Result<()> {
+    if count == Some(0) && !version.zero_nodes_allowed() {
+        return Err(Error::bad_value("node_count", "0", "Value should be greater or equal to 1; 0 needs version 1.10"));
+    }
+    Ok(())
+}
+
+/// What the patch changes of a cluster.
+pub(crate) fn apply(patch: &Patch, record: &ClusterRecord, version: Version) -> Result<Changed> {
+    let defaults = [
+        ("node_count", json!(1)),
+        ("master_count", json!(1)),
+        ("create_timeout", json!(60)),
+        ("merge_labels", json!(false)),
+        ("labels", json!({})),
+        ("health_status_reason", json!({})),
+    ];
+    let before = document(record)?;
+    let mut after = patch.apply(&before, &rules(&defaults))?;
+    // What may change is brought into its type first: "2" is no change of 2.
+    let given: Map<String, Value> =
+        CHANGEABLE_NAMES.into_iter().filter_map(|name| Some((name.to_owned(), after.get(name)?.clone()))).collect();
+    let typed = CHANGEABLE.read(Value::Object(given))?;
+    after.extend(typed.clone());
+    let changed = changed_attributes(&before, &after);
+    let mut forbidden: Vec<&str> = changed.iter().copied().filter(|name| !CHANGEABLE_NAMES.contains(name)).collect();
+    if !forbidden.is_empty() {
+        forbidden.sort_unstable();
+        return Err(Error::invalid(format!("cannot change cluster property(ies) {}", forbidden.join(", "))));
+    }
+    let wanted: Changeable = serde_json::from_value(Value::Object(typed))
+        .map_err(|error| Error::internal("read a patched cluster that passed its table", error))?;
+    let health = changed.iter().any(|name| name.starts_with("health_"));
+    let node_count = changed.contains(&"node_count").then(|| wanted.node_count.unwrap_or(1));
+    count_allowed(node_count, version)?;
+    Ok(Changed {
+        node_count,
+        health: health.then(|| (wanted.health_status, wanted.health_status_reason.unwrap_or_default())),
+    })
+}
+
+/// The attributes a patch can name, as they are shown.
+fn document(record: &ClusterRecord) -> Result<Map<String, Value>> {
+    let view = ClusterView::new(record, Version::NEWEST, &Base::none());
+    match serde_json::to_value(view) {
+        Ok(Value::Object(document)) => Ok(document),
+        Ok(_) => Err(Error::Internal { doing: "a cluster is not a JSON object".to_owned(), source: None }),
+        Err(error) => Err(Error::internal("write a cluster as JSON", error)),
+    }
+}
+
+/// The default worker group, whose size a PATCH changes.
+pub(crate) fn default_workers(groups: &[NodeGroup]) -> Result<&NodeGroup> {
+    groups
+        .iter()
+        .find(|group| group.is_default && group.role() == Role::Worker)
+        .ok_or_else(|| Error::Internal { doing: "find the default workers of a cluster".to_owned(), source: None })
+}
+
+/// Everything a new cluster names must exist for its owner. Answers the volume type of its docker volumes.
+pub(crate) async fn looks(cluster: &Cluster, template: &ClusterTemplate, ctx: &Ctx) -> Result<Option<String>> {
+    let (session, options) = (ctx.session(), ctx.options());
+    lookups::image(&session, &template.image_id).await?;
+    let names = lookups::Names::of_cluster(cluster, template);
+    Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await?;
+    let volume_type = lookups::docker_volume_type(&session, cluster, options).await?;
+    lookups::keypair(&session, cluster.keypair.as_deref()).await?;
+    Ok(volume_type)
+}

@@ -1,0 +1,126 @@
+//! Clusters: `/v1/clusters`.
+//!
+//! What changes a cluster is stored with its visible status before the answer, and carried out by the conductor.
+
+mod change;
+mod view;
+
+use actix_web::{HttpRequest, HttpResponse};
+use domain::{NewCluster, Rule};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub(crate) use change::{Changed, default_workers};
+pub(crate) use view::{ClusterBrief, ClusterCreate, ClusterId, ClusterView};
+
+use crate::{
+    body::{Body, NoBody, Raw},
+    cluster_type,
+    ctx::{Ctx, Named},
+    problem::Problem,
+    query::{Paging, Query},
+};
+
+/// A page of clusters, short.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ClusterList {
+    /// The clusters.
+    pub(crate) clusters: Vec<ClusterBrief>,
+    /// Address of the next page; only behind a full one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+}
+
+/// A page of clusters, in full.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ClusterDetails {
+    /// The clusters.
+    pub(crate) clusters: Vec<ClusterView>,
+    /// Address of the next page; only behind a full one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) next: Option<String>,
+}
+
+/// Create a cluster.
+#[utoipa::path(
+    post, path = "/v1/clusters", tag = "clusters",
+    request_body = ClusterCreate, responses((status = 202, body = ClusterId))
+)]
+pub(crate) async fn create(ctx: Ctx, request: HttpRequest, body: Body<ClusterCreate>) -> Result<HttpResponse, Problem> {
+    Query::read(&request, &[])?;
+    let wanted = body.0;
+    change::count_allowed(wanted.node_count, ctx.version)?;
+    let template = ctx.template_of_new_cluster(wanted.cluster_template_id.as_deref().unwrap_or_default()).await?;
+    let driver = cluster_type::driver_of(&template, ctx.options())?;
+    wanted.check(&template)?;
+    ctx.allow(Rule::ClusterCreate)?;
+    let new = NewCluster::resolve(wanted, &template, &ctx.caller, ctx.now())?;
+    let volume_type = change::looks(&new.cluster, &template, &ctx).await?;
+    new.check_masters()?;
+    cluster_type::check_cluster(driver, &new, &template, volume_type.as_deref(), ctx.options())?;
+    ctx.accept_create(&new).await?;
+    Ok(HttpResponse::Accepted().json(ClusterId { uuid: new.cluster.uuid }))
+}
+
+/// List clusters.
+#[utoipa::path(
+    get, path = "/v1/clusters", tag = "clusters", params(crate::query::PagingArguments),
+    responses((status = 200, body = ClusterList))
+)]
+pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
+    let paging = Paging::read(&request, ctx.max_limit())?;
+    let scope = ctx.allow_list(Rule::ClusterGetAll, Rule::ClusterGetAllAllProjects)?;
+    let records = ctx.store().clusters(&scope, &paging.page()).await?;
+    let brief = |r: &store::ClusterRecord| ClusterBrief::new(&r.cluster, &r.nodegroups, ctx.version, &ctx.base);
+    let next = ctx.next(&paging, "/v1/clusters", records.len(), records.last().map(|r| r.cluster.uuid.as_str()));
+    Ok(HttpResponse::Ok().json(ClusterList { clusters: records.iter().map(brief).collect(), next }))
+}
+
+/// List clusters in full.
+#[utoipa::path(
+    get, path = "/v1/clusters/detail", tag = "clusters", params(crate::query::PagingArguments),
+    responses((status = 200, body = ClusterDetails))
+)]
+pub(crate) async fn detail(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
+    let paging = Paging::read(&request, ctx.max_limit())?;
+    let scope = ctx.allow_list(Rule::ClusterDetail, Rule::ClusterDetailAllProjects)?;
+    let records = ctx.store().clusters(&scope, &paging.page()).await?;
+    let full = |r: &store::ClusterRecord| ClusterView::new(r, ctx.version, &ctx.base);
+    let next = ctx.next(&paging, "/v1/clusters/detail", records.len(), records.last().map(|r| r.cluster.uuid.as_str()));
+    Ok(HttpResponse::Ok().json(ClusterDetails { clusters: records.iter().map(full).collect(), next }))
+}
+
+/// Show a cluster.
+#[utoipa::path(get, path = "/v1/clusters/{ident}", tag = "clusters", responses((status = 200, body = ClusterView)))]
+pub(crate) async fn show(ctx: Ctx, named: Named, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
+    Query::read(&request, &[])?;
+    let record = ctx.cluster(&named.0, Rule::ClusterGet, Some(Rule::ClusterGetOneAllProjects)).await?;
+    let view = ClusterView::new(&record, ctx.version, &ctx.base).with_faults(&record.nodegroups);
+    Ok(HttpResponse::Ok().json(view))
+}
+
+/// Change the size or the health of a cluster.
+#[utoipa::path(
+    patch, path = "/v1/clusters/{ident}", tag = "clusters", request_body = crate::fields::PatchBody,
+    params(("rollback" = inline(Option<bool>), Query, description = "Roll the stack back when the change fails; from 1.3 on.")),
+    responses((status = 202, body = ClusterId))
+)]
+pub(crate) async fn update(ctx: Ctx, named: Named, request: HttpRequest, body: Raw) -> Result<HttpResponse, Problem> {
+    let known: &[&str] = if ctx.version.takes_rollback() { &["rollback"] } else { &[] };
+    let rollback = Query::read(&request, known)?.flag("rollback")?;
+    let patch = change::parse(&body.0)?;
+    let record = ctx.cluster(&named.0, Rule::ClusterUpdate, Some(Rule::ClusterUpdateAllProjects)).await?;
+    ctx.allow(Rule::ClusterUpdateHealthStatus)?;
+    let changed = change::apply(&patch, &record, ctx.version)?;
+    ctx.accept_change(&record, &changed, rollback).await?;
+    Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid }))
+}
+
+/// Delete a cluster and everything made for it.
+#[utoipa::path(delete, path = "/v1/clusters/{ident}", tag = "clusters", responses((status = 204)))]
+pub(crate) async fn delete(ctx: Ctx, named: Named, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
+    Query::read(&request, &[])?;
+    let record = ctx.cluster(&named.0, Rule::ClusterDelete, Some(Rule::ClusterDeleteAllProjects)).await?;
+    ctx.accept_delete(&record.cluster).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

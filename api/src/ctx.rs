@@ -1,0 +1,242 @@
+//! One request: who asks, in which version, and the look-ups that decide in the same breath whether they may.
+//!
+//! A lookup names its policy rule, so a handler cannot hold an object it may not touch. What is not visible to the caller
+//! is a 404; what is visible and forbidden is a 403.
+
+use std::{
+    future::{Ready, ready},
+    sync::Arc,
+};
+
+use actix_web::{FromRequest, HttpMessage, HttpRequest, dev::Payload, web};
+use chrono::{DateTime, SubsecRound, Utc};
+use cloud::Session;
+use domain::{Caller, Cluster, ClusterTemplate, Error, Ident, Options, Result, Rule, Secret, Target};
+use store::{ClusterRecord, Scope, Store};
+
+use crate::{
+    Deps,
+    base::Base,
+    gate::{Identified, RequestId},
+    problem::Problem,
+    query::Paging,
+    versions::{Negotiated, Version},
+};
+
+/// What a handler of a request with a token works with.
+pub(crate) struct Ctx {
+    deps: web::Data<Deps>,
+    token: Secret,
+    trustee_domain: Option<Arc<str>>,
+    pub(crate) request_id: Arc<str>,
+    pub(crate) caller: Caller,
+    pub(crate) version: Version,
+    pub(crate) base: Base,
+}
+
+/// What a handler of a public path works with.
+pub(crate) struct Public(pub(crate) Base);
+
+/// The identifier in the path: a uuid or a name.
+pub(crate) struct Named(pub(crate) Ident);
+
+fn lost(what: &str) -> Problem {
+    Error::Internal { doing: format!("find {what} of a request that passed the gate"), source: None }.into()
+}
+
+impl FromRequest for Ctx {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let found = request.extensions();
+        let ctx = || {
+            let Identified { caller, token, trustee_domain } =
+                found.get::<Identified>().cloned().ok_or_else(|| lost("the caller"))?;
+            Ok(Self {
+                deps: request.app_data::<web::Data<Deps>>().cloned().ok_or_else(|| lost("the services"))?,
+                token,
+                trustee_domain,
+                request_id: found.get::<RequestId>().cloned().ok_or_else(|| lost("the id"))?.0,
+                caller,
+                version: found.get::<Negotiated>().copied().unwrap_or_default().version,
+                base: found.get::<Base>().cloned().ok_or_else(|| lost("the address"))?,
+            })
+        };
+        ready(ctx())
+    }
+}
+
+impl FromRequest for Public {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(request.extensions().get::<Base>().cloned().map(Self).ok_or_else(|| lost("the address")))
+    }
+}
+
+impl FromRequest for Named {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    /// Never a 400: what cannot be a name does not exist.
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let raw = request.match_info().get("ident").unwrap_or_default();
+        ready(match percent_decoded(raw) {
+            Some(text) => Ok(Self(Ident::of(&text))),
+            None => Err(Error::NotFound { kind: "Object", ident: raw.chars().take(100).collect() }.into()),
+        })
+    }
+}
+
+/// The text behind the percent signs; `None` when it is not UTF-8 or nothing a name column can hold.
+fn percent_decoded(raw: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = [rest.next()?, rest.next()?];
+        bytes.push(u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?);
+    }
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| crate::fields::storable(text) && text.chars().count() <= crate::fields::COLUMN)
+}
+
+impl Ctx {
+    pub(crate) fn store(&self) -> &Store {
+        &self.deps.store
+    }
+
+    pub(crate) fn options(&self) -> &Options {
+        &self.deps.options
+    }
+
+    pub(crate) fn certs(&self) -> &certs::Authority {
+        &self.deps.certs
+    }
+
+    /// Largest page of a list.
+    pub(crate) fn max_limit(&self) -> u32 {
+        self.deps.options.api.max_limit
+    }
+
+    /// The time of the request in whole seconds, as the tables of the objects keep it.
+    pub(crate) fn now(&self) -> DateTime<Utc> {
+        Utc::now().trunc_subsecs(0)
+    }
+
+    /// Address of the page after one of `length` entries that ends with `last`.
+    pub(crate) fn next(&self, paging: &Paging, path: &str, length: usize, last: Option<&str>) -> Option<String> {
+        paging.next(path, length, last).map(|next| self.base.join(&next))
+    }
+
+    /// Calls to OpenStack in the caller's name.
+    pub(crate) fn session(&self) -> Session {
+        self.deps.cloud.as_user(self.token.clone(), self.caller.project_id.as_deref().unwrap_or_default())
+    }
+
+    /// Decides about an action without an object: a list, or something new.
+    pub(crate) fn allow(&self, rule: Rule) -> Result<()> {
+        self.check(rule, &Target::own(&self.caller, self.trustee_domain()))
+    }
+
+    /// Decides about a list, and answers whose rows it has.
+    pub(crate) fn allow_list(&self, rule: Rule, all_projects: Rule) -> Result<Scope> {
+        if self.caller.is_admin {
+            self.allow(all_projects)?;
+            return Ok(Scope::All);
+        }
+        self.allow(rule)?;
+        Ok(self.own_rows())
+    }
+
+    /// The cluster of this name, if the caller may do `rule` to it. With `all_projects`, an admin reaches the clusters of
+    /// every project.
+    pub(crate) async fn cluster(&self, ident: &Ident, rule: Rule, all_projects: Option<Rule>) -> Result<ClusterRecord> {
+        let everywhere = all_projects.filter(|_| self.caller.is_admin);
+        if let Some(rule) = everywhere {
+            self.allow(rule)?;
+        }
+        let scope = if everywhere.is_some() { Scope::All } else { self.own_rows() };
+        let record = self.deps.store.cluster(&scope, ident).await?;
+        if everywhere.is_none() {
+            self.check(rule, &Target::cluster(&record.cluster, self.trustee_domain()))?;
+        }
+        Ok(record)
+    }
+
+    /// The cluster whose certificates the caller asks for. Admins, too, reach only those of their own project.
+    pub(crate) async fn cluster_of_certificate(&self, ident: &Ident, rule: Rule) -> Result<Cluster> {
+        Ok(self.cluster(ident, rule, None).await?.cluster)
+    }
+
+    /// Whether a certificate is for a node: the cluster's own user, or the owner's name on loan by the cluster's trust.
+    pub(crate) fn sign_for(&self, cluster: &Cluster) -> certs::SignFor {
+        let trustee = cluster.trustee_user_id.as_deref() == Some(self.caller.user_id.as_str());
+        let on_loan = self.caller.trust_id.is_some() && self.caller.trust_id == cluster.trust_id;
+        if trustee || on_loan { certs::SignFor::Trustee } else { certs::SignFor::Owner }
+    }
+
+    /// A template the caller sees: of the own project, or a public one that is not hidden; an admin sees all.
+    pub(crate) async fn visible_template(&self, ident: &Ident) -> Result<ClusterTemplate> {
+        let scope = if self.caller.is_admin { Scope::All } else { self.own_rows() };
+        self.deps.store.template(&scope, ident).await
+    }
+
+    /// The template a new cluster names. Until 1.9 an unknown one is a wrong value, from 1.10 on it is not found.
+    pub(crate) async fn template_of_new_cluster(&self, ident: &str) -> Result<ClusterTemplate> {
+        self.visible_template(&Ident::of(ident)).await.map_err(|error| match error {
+            Error::NotFound { .. } if !self.version.unknown_template_is_404() => {
+                Error::bad_value("cluster_template_id", ident, &error.to_string())
+            }
+            other => other,
+        })
+    }
+
+    /// Decides about an action on a template that was looked up.
+    pub(crate) fn allow_template(&self, template: &ClusterTemplate, rule: Rule, all_projects: Rule) -> Result<()> {
+        if self.caller.is_admin {
+            return self.allow(all_projects);
+        }
+        self.check(rule, &Target::template(template, self.trustee_domain()))
+    }
+
+    fn check(&self, rule: Rule, target: &Target<'_>) -> Result<()> {
+        self.deps.policy.check(rule, &self.caller, target)
+    }
+
+    /// The rows of the caller's project. A cluster's own user has none, but its name says whose cluster it is; a token
+    /// without any project sees what its user made.
+    fn own_rows(&self) -> Scope {
+        let of_trustee = || self.is_trustee().then(|| self.caller.trustee_project()).flatten();
+        match self.caller.project_id.as_deref().or_else(of_trustee) {
+            Some(project) => Scope::Project(project.to_owned()),
+            None => Scope::User(self.caller.user_id.clone()),
+        }
+    }
+
+    fn is_trustee(&self) -> bool {
+        self.trustee_domain() == Some(self.caller.user_domain_id.as_str())
+    }
+
+    fn trustee_domain(&self) -> Option<&str> {
+        self.trustee_domain.as_deref()
+    }
+}
+
+impl Ctx {
+    /// The caller's token, sealed for one operation.
+    pub(crate) fn sealed_token(&self, operation_id: &str) -> Result<String> {
+        self.deps.seal.seal(self.token.expose(), operation_id)
+    }
+
+    /// Tells the conductors about an operation that is committed.
+    pub(crate) async fn ring(&self, operation_id: &str) {
+        self.deps.doorbell.ring(operation_id).await;
+    }
+}

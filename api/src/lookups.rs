@@ -1,0 +1,134 @@
+//! Looks into OpenStack before anything is stored: images, flavors, networks, key pairs, volume types.
+//!
+//! With the caller's token, so that everybody uses only what they may see. What is not there is a wrong value of the
+//! request (400), except a key pair, which is a 404; a name that several things have is a 409.
+
+use cloud::{Flavor, Image, Session};
+use domain::{Cluster, ClusterTemplate, Error, Labels, Options, Result, checks};
+use futures::future::OptionFuture;
+
+/// The names a template or cluster gives to things in the cloud.
+pub(crate) struct Names<'a> {
+    pub(crate) flavor: Option<&'a str>,
+    pub(crate) master_flavor: Option<&'a str>,
+    pub(crate) external_network: Option<&'a str>,
+    pub(crate) fixed_network: Option<&'a str>,
+    pub(crate) fixed_subnet: Option<&'a str>,
+    pub(crate) labels: &'a Labels,
+}
+
+impl<'a> Names<'a> {
+    /// What a template names.
+    pub(crate) fn of_template(template: &'a ClusterTemplate) -> Self {
+        Self {
+            flavor: template.flavor_id.as_deref(),
+            master_flavor: template.master_flavor_id.as_deref(),
+            external_network: template.external_network_id.as_deref(),
+            fixed_network: template.fixed_network.as_deref(),
+            fixed_subnet: template.fixed_subnet.as_deref(),
+            labels: &template.labels,
+        }
+    }
+
+    /// What a cluster names, with its template's external network.
+    pub(crate) fn of_cluster(cluster: &'a Cluster, template: &'a ClusterTemplate) -> Self {
+        Self {
+            flavor: cluster.flavor_id.as_deref(),
+            master_flavor: cluster.master_flavor_id.as_deref(),
+            external_network: template.external_network_id.as_deref(),
+            fixed_network: cluster.fixed_network.as_deref(),
+            fixed_subnet: cluster.fixed_subnet.as_deref(),
+            labels: &cluster.labels,
+        }
+    }
+
+    /// Looks all of them up at once; of several wrong ones the first in this order is reported: flavors, networks, subnet,
+    /// labels, root disks.
+    pub(crate) async fn check(&self, session: &Session, boot_volume_default: u32) -> Result<()> {
+        let (nova, neutron) = (session.nova(), session.neutron());
+        let flavor = OptionFuture::from(self.flavor.map(|name| nova.flavor(name)));
+        let master_flavor = OptionFuture::from(self.master_flavor.map(|name| nova.flavor(name)));
+        let external = OptionFuture::from(self.external_network.map(|name| neutron.external_network(name)));
+        let network = OptionFuture::from(self.fixed_network.map(|name| neutron.network(name)));
+        let subnet = OptionFuture::from(self.fixed_subnet.map(|name| neutron.subnet(name)));
+        let (flavor, master_flavor, external, network, subnet) =
+            futures::join!(flavor, master_flavor, external, network, subnet);
+        let flavor = flavor.transpose().map_err(|e| wrong("flavor_id", self.flavor, e))?;
+        let master_flavor = master_flavor.transpose().map_err(|e| wrong("master_flavor_id", self.master_flavor, e))?;
+        external.transpose().map_err(|e| wrong("external_network_id", self.external_network, e))?;
+        network.transpose().map_err(|e| wrong("fixed_network", self.fixed_network, e))?;
+        subnet.transpose().map_err(|e| wrong("fixed_subnet", self.fixed_subnet, e))?;
+        checks::labels(self.labels)?;
+        let boot = checks::boot_volume_size(self.labels, i64::from(boot_volume_default))?;
+        let disk = |flavor: &Option<Flavor>| flavor.as_ref().map(|flavor| flavor.disk);
+        // Without a flavor the stack's own default applies, which has a disk.
+        if self.flavor.is_some() {
+            checks::root_disk("flavor_id", self.flavor, disk(&flavor), boot)?;
+        }
+        if self.master_flavor.is_some() {
+            checks::root_disk("master_flavor_id", self.master_flavor, disk(&master_flavor), boot)?;
+        }
+        Ok(())
+    }
+}
+
+/// The image of this name or id, which must say what distribution it is.
+pub(crate) async fn image(session: &Session, ident: &str) -> Result<(Image, String)> {
+    let image = session.glance().image(ident).await.map_err(|e| wrong("image_id", Some(ident), e))?;
+    match image.os_distro.clone().filter(|distro| !distro.is_empty()) {
+        Some(distro) => Ok((image, distro)),
+        None => Err(Error::bad_value(
+            "image_id",
+            ident,
+            &format!("Image {ident} doesn't contain the property os_distro, which says what drivers can build on it"),
+        )),
+    }
+}
+
+/// The key pair of the caller.
+pub(crate) async fn keypair(session: &Session, name: Option<&str>) -> Result<()> {
+    let Some(name) = name else { return Ok(()) };
+    // A name is a path segment to Nova, and these two are none.
+    let found = if matches!(name, "." | "..") { None } else { session.nova().keypair(name).await? };
+    found.map(|_| ()).ok_or_else(|| Error::NotFound { kind: "Keypair", ident: name.to_owned() })
+}
+
+/// The volume type of the docker volumes, when there are to be any: the label's, the configured one, or Cinder's default.
+/// `None` when nobody names one, which the driver refuses.
+pub(crate) async fn docker_volume_type(
+    session: &Session,
+    cluster: &Cluster,
+    options: &Options,
+) -> Result<Option<String>> {
+    if cluster.docker_volume_size.is_none() {
+        return Ok(None);
+    }
+    let label = cluster.labels.value("docker_volume_type").filter(|name| !name.is_empty());
+    let configured = options.cinder.default_docker_volume_type.as_deref().filter(|name| !name.is_empty());
+    let cinder = session.cinder();
+    let Some(name) = label.or(configured) else {
+        return Ok(cinder.default_volume_type().await?.map(|kind| kind.name));
+    };
+    if cinder.volume_types().await?.iter().any(|kind| kind.name == name || kind.id == name) {
+        return Ok(Some(name.to_owned()));
+    }
+    Err(match label {
+        Some(_) => Error::bad_value("labels", name, "Label docker_volume_type names a type that Cinder does not have"),
+        None => Error::invalid(format!(
+            "docker_volume_size asks for a volume of type {name}, set as default_docker_volume_type in section [cinder], \
+             but Cinder does not have it. Set label docker_volume_type to another"
+        )),
+    })
+}
+
+/// What is not found, or what the service calls nonsense, is a wrong value of this field.
+fn wrong(field: &str, given: Option<&str>, error: Error) -> Error {
+    let given = given.unwrap_or_default();
+    match error {
+        Error::NotFound { kind, .. } => Error::bad_value(field, given, &format!("{kind} {given} could not be found")),
+        Error::Cloud { status: Some(400 | 404), service, .. } => {
+            Error::bad_value(field, given, &format!("The {service} service does not know it"))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,60 @@
+//! Every path with its methods. What is not here is a 404; another method on a path that is, a 405.
+
+use actix_web::{
+    Resource, guard,
+    web::{self, ServiceConfig},
+};
+use domain::Error;
+
+use crate::{certificates, clusters, mservices, problem::Problem, root, templates};
+
+/// Mounts everything.
+pub(crate) fn routes(app: &mut ServiceConfig) {
+    app.service(only("/", "GET").route(web::get().to(root::versions)))
+        .service(only("/v1", "GET").route(web::get().to(root::v1)))
+        .service(only("/healthcheck", "GET").route(web::get().to(root::healthcheck)))
+        .service(only("/openapi.json", "GET").route(web::get().to(root::openapi)))
+        .service(
+            collection("/v1/clustertemplates")
+                .route(web::get().to(templates::list))
+                .route(web::post().to(templates::create)),
+        )
+        .service(detail("/v1/clustertemplates/detail").route(web::get().to(templates::detail)))
+        .service(
+            only("/v1/clustertemplates/{ident}", "GET, PATCH, DELETE")
+                .route(web::get().to(templates::show))
+                .route(web::patch().to(templates::update))
+                .route(web::delete().to(templates::delete)),
+        )
+        .service(
+            collection("/v1/clusters").route(web::get().to(clusters::list)).route(web::post().to(clusters::create)),
+        )
+        .service(detail("/v1/clusters/detail").route(web::get().to(clusters::detail)))
+        .service(
+            only("/v1/clusters/{ident}", "GET, PATCH, DELETE")
+                .route(web::get().to(clusters::show))
+                .route(web::patch().to(clusters::update))
+                .route(web::delete().to(clusters::delete)),
+        )
+        .service(only("/v1/certificates", "POST").route(web::post().to(certificates::sign)))
+        .service(only("/v1/certificates/{ident}", "GET").route(web::get().to(certificates::show)))
+        .service(only("/v1/mservices", "GET").route(web::get().to(mservices::list)))
+        .default_service(web::to(|| async { Err::<&str, _>(Problem::NoRoute) }));
+}
+
+/// A path that answers other methods than `allowed` with a 405.
+fn only(path: &str, allowed: &'static str) -> Resource {
+    web::resource(path).default_service(web::to(move || async move { Err::<&str, _>(Problem::NoMethod(allowed)) }))
+}
+
+/// A collection: changing or deleting it as a whole lacks an identifier, which upstream answers with a 400.
+fn collection(path: &str) -> Resource {
+    let unnamed =
+        || async { Err::<&str, _>(Problem::from(Error::invalid("Missing argument: the object's identifier"))) };
+    only(path, "GET, POST").route(web::patch().to(unnamed)).route(web::delete().to(unnamed))
+}
+
+/// The detailed list; other methods mean an object of that name.
+fn detail(path: &str) -> Resource {
+    web::resource(path).guard(guard::Get())
+}

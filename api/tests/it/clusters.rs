@@ -1,0 +1,200 @@
+//! Clusters: accepted, shown in every version, changed and deleted. Nothing carries the operations out here.
+
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// The answer with what differs from run to run in the place of it.
+fn steady(world: &World, template: &str, mut value: Value) -> Value {
+    let uuid = value["uuid"].as_str().unwrap().to_owned();
+    let text = value.to_string().replace(&uuid, "<uuid>").replace(template, "<template>");
+    value = serde_json::from_str(&text.replace(&world.url, "http://magnum.test")).unwrap();
+    for (name, word) in [("created_at", "<time>"), ("project_id", "<project>"), ("user_id", "<user>")] {
+        if value.get(name).is_some() {
+            assert!(value[name].is_string(), "{name}");
+            value[name] = json!(word);
+        }
+    }
+    value
+}
+
+#[tokio::test]
+async fn a_cluster_is_shown_from_the_moment_it_is_accepted() {
+    let world = World::new().await;
+    let template = world.template(json!({"labels": {"kube_tag": "v1.9.3", "flannel_backend": "vxlan"}})).await;
+    let template = template["uuid"].as_str().unwrap();
+    let body = json!({"name": "blue", "cluster_template_id": "k8s", "node_count": "2", "create_timeout": "90",
+        "discovery_url": "", "labels": {"kube_tag": "v1.11.6", "x": true}, "merge_labels": "true"});
+    let answer = world.ask("POST", "/v1/clusters").json(&body).send().await;
+    let made = answer.expect(202);
+    assert_eq!(made.as_object().unwrap().len(), 1, "only the uuid");
+    assert!(answer.headers.get("location").is_none());
+    let uuid = made["uuid"].as_str().unwrap();
+    for (version, stack) in [("", "stack_id"), ("1.12", "stack_id"), ("1.13", "cluster_id"), ("latest", "cluster_id")] {
+        let show = world.ask("GET", &format!("/v1/clusters/{uuid}")).version(version).send().await.expect(200);
+        let by_name = world.ask("GET", "/v1/clusters/blue").version(version).send().await.expect(200);
+        assert_eq!(show, by_name);
+        let name = if stack == "stack_id" { "cluster until 1.12" } else { "cluster from 1.13" };
+        insta::assert_json_snapshot!(name, steady(&world, template, show.clone()));
+        let detail = world.ask("GET", "/v1/clusters/detail").version(version).send().await.expect(200);
+        assert_eq!(detail, json!({"clusters": [show]}));
+        let list = world.ask("GET", "/v1/clusters").version(version).send().await.expect(200);
+        let mut keys: Vec<&str> = list["clusters"][0].as_object().unwrap().keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        let mut expect = vec![
+            "cluster_template_id",
+            "create_timeout",
+            "docker_volume_size",
+            "flavor_id",
+            "health_status",
+            "keypair",
+            "labels",
+            "links",
+            "master_count",
+            "master_flavor_id",
+            "merge_labels",
+            "name",
+            "node_count",
+            stack,
+            "status",
+            "uuid",
+        ];
+        expect.sort_unstable();
+        assert_eq!(keys, expect);
+        for key in keys {
+            assert_eq!(list["clusters"][0][key], show[key]);
+        }
+    }
+    let rows = world.rows().await;
+    assert_eq!((rows["cluster"].len(), rows["nodegroup"].len(), rows["rs_operation"].len()), (1, 2, 1));
+    let token = world.token("demo").await;
+    assert!(rows.values().flatten().all(|row| !row.contains(&token)), "the token is sealed");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn defaults_come_from_the_template() {
+    let world = World::new().await;
+    world.template(json!({"master_lb_enabled": true, "fixed_network": "private"})).await;
+    let body = json!({"cluster_template_id": "k8s", "keypair": null, "labels": null, "docker_volume_size": null,
+        "floating_ip_enabled": null, "master_lb_enabled": null, "create_timeout": null, "master_count": 3, "node_count": 0,
+        "uuid": "not looked at", "status": "CREATE_COMPLETE"});
+    let uuid = world.ask("POST", "/v1/clusters").version("1.10").json(&body).send().await.expect(202);
+    let show = world.ask("GET", &format!("/v1/clusters/{}", uuid["uuid"].as_str().unwrap())).send().await.expect(200);
+    assert!(show["name"].as_str().unwrap().ends_with("-cluster"));
+    assert_eq!((&show["node_count"], &show["master_count"]), (&json!(0), &json!(3)));
+    assert_eq!((&show["keypair"], &show["flavor_id"]), (&json!("testkey"), &json!("m1.small")));
+    assert_eq!((&show["floating_ip_enabled"], &show["master_lb_enabled"]), (&json!(true), &json!(true)));
+    assert_eq!((&show["fixed_network"], &show["docker_volume_size"]), (&json!("private"), &json!(10)));
+    assert_eq!((&show["labels"], &show["create_timeout"]), (&json!({"flannel_backend": "vxlan"}), &Value::Null));
+    assert_eq!(show["status"], "CREATE_IN_PROGRESS");
+    assert_eq!((&show["labels_added"], &show["labels_skipped"]), (&json!({}), &json!({})));
+    world.end().await;
+}
+
+fn count(value: Value) -> Value {
+    json!([{"op": "replace", "path": "/node_count", "value": value}])
+}
+
+#[tokio::test]
+async fn a_patch_of_a_busy_cluster_is_kept_and_delete_wins() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let uuid = world.cluster(json!({})).await;
+    for value in [json!(2), json!("3"), json!(4)] {
+        let path = format!("/v1/clusters/{uuid}/?rollback=True");
+        let answer = world.ask("PATCH", &path).json(&count(value)).send().await;
+        assert_eq!(answer.expect(202), json!({"uuid": uuid}));
+    }
+    let unfinished = world.store.operations(Some(&uuid), true, 10).await.unwrap();
+    let kinds: Vec<&str> = unfinished.iter().map(|op| op.kind.as_str()).collect();
+    assert_eq!(unfinished.len(), 2, "the sizes collapse into the last: {kinds:?}");
+    let nothing = world.ask("PATCH", &format!("/v1/clusters/{uuid}")).json(&json!([])).send().await;
+    assert_eq!(nothing.expect(202), json!({"uuid": uuid}));
+    for _ in 0..2 {
+        let answer = world.ask("DELETE", &format!("/v1/clusters/{uuid}")).send().await;
+        assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+    }
+    let show = world.ask("GET", &format!("/v1/clusters/{uuid}")).send().await.expect(200);
+    assert_eq!(show["status"], "DELETE_IN_PROGRESS");
+    let late = world.ask("PATCH", &format!("/v1/clusters/{uuid}")).json(&count(json!(5))).send().await;
+    assert_eq!(late.expect(409)["errors"][0]["status"], 409);
+    let unfinished = world.store.operations(Some(&uuid), true, 10).await.unwrap();
+    assert_eq!(unfinished.iter().map(|op| op.kind.as_str()).collect::<Vec<_>>(), ["delete"]);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn health_is_patched_without_an_operation() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let uuid = world.cluster(json!({})).await;
+    let before = world.rows().await["rs_operation"].clone();
+    let patch = json!([
+        {"op": "replace", "path": "/health_status", "value": "UNHEALTHY"},
+        {"op": "replace", "path": "/health_status_reason", "value": "{'api': 'ok', 'node-0.Ready': False}"},
+    ]);
+    let path = format!("/v1/clusters/{uuid}");
+    // Nothing was observed yet, so there is something to add and nothing to replace; both work.
+    world.ask("PATCH", &path).json(&patch).send().await.expect(202);
+    let show = world.ask("GET", &path).send().await.expect(200);
+    assert_eq!(show["health_status"], "UNHEALTHY");
+    assert_eq!(show["health_status_reason"], json!({"api": "ok", "node-0.Ready": "False"}));
+    assert_eq!(show["status"], "CREATE_IN_PROGRESS");
+    assert_eq!(world.rows().await["rs_operation"], before);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_quota_holds() {
+    let world = World::with(&[("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "1")]).await;
+    world.template(json!({})).await;
+    world.cluster(json!({})).await;
+    let answer = world.ask("POST", "/v1/clusters").json(&crate::world::cluster(json!({}))).send().await.expect(403);
+    assert!(answer["errors"][0]["title"].as_str().unwrap().contains("quota"), "{answer}");
+    assert_eq!(world.rows().await["cluster"].len(), 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn pages_follow_each_other() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let mut made = Vec::new();
+    for name in ["one", "two", "three"] {
+        made.push(world.cluster(json!({"name": name})).await);
+    }
+    for collection in ["/v1/clusters", "/v1/clusters/detail"] {
+        let page = world.ask("GET", &format!("{collection}?limit=2")).send().await.expect(200);
+        assert_eq!(page["clusters"].as_array().unwrap().len(), 2);
+        let next = page["next"].as_str().unwrap();
+        let expect = format!("{}{collection}?sort_key=id&sort_dir=asc&limit=2&marker={}", world.url, made[1]);
+        assert_eq!(next, expect);
+        let rest = world.ask("GET", next.strip_prefix(&world.url).unwrap()).send().await.expect(200);
+        assert_eq!(rest["clusters"][0]["uuid"], made[2].as_str());
+        assert!(rest.get("next").is_none());
+    }
+    let empty = world.ask("GET", &format!("/v1/clusters?limit=5&marker={}", made[2])).send().await.expect(200);
+    assert_eq!(empty, json!({"clusters": []}));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_page_costs_two_statements_and_no_call_to_keystone() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    for name in ["one", "two", "three"] {
+        world.cluster(json!({"name": name})).await;
+    }
+    let calls = world.client.identity().calls();
+    for (path, most) in
+        [("/v1/clusters", 2), ("/v1/clusters/detail", 2), ("/v1/clusters/one", 2), ("/v1/clustertemplates", 1)]
+    {
+        let before = world.store.statements();
+        world.ask("GET", path).send().await.expect(200);
+        let used = world.store.statements() - before;
+        assert!(used <= most, "{path} used {used} statements");
+    }
+    assert_eq!(world.client.identity().calls(), calls, "a known token is not asked for again");
+    world.end().await;
+}

@@ -1,0 +1,174 @@
+//! Version documents, negotiation, paths as clients spell them, health, OpenAPI, CORS-free basics.
+
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn version_documents_need_no_token() {
+    let world = World::new().await;
+    let root = world.ask("GET", "/").by("").version("").send().await;
+    assert_eq!(root.header("openstack-api-version"), "");
+    let expect = json!({
+        "name": "OpenStack Magnum API",
+        "description": "container cluster management service",
+        "versions": [{"id": "v1", "status": "CURRENT", "min_version": "1.1", "max_version": "1.14",
+            "links": [{"rel": "self", "href": format!("{}/v1/", world.url)}]}],
+    });
+    assert_eq!(root.expect(200), expect);
+    for path in ["/v1", "/v1/"] {
+        let answer = world.ask("GET", path).by("").version("").send().await;
+        let document = answer.expect(200);
+        assert_eq!(document["id"], "v1");
+        assert_eq!(
+            document["clusters"],
+            json!([
+                {"rel": "self", "href": format!("{}/v1/clusters/", world.url)},
+                {"rel": "bookmark", "href": format!("{}/clusters/", world.url)},
+            ])
+        );
+        assert!(document.get("versions").is_none());
+        assert_eq!(answer.header("openstack-api-version"), "container-infra 1.1");
+    }
+    world.ask("GET", "/v1").by("").version("1.99").send().await.expect(406);
+    world.ask("GET", "/").by("").version("1.99").send().await.expect(200);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn versions_are_negotiated_and_echoed() {
+    let world = World::new().await;
+    for (sent, echoed) in [
+        ("container-infra 1.4", "container-infra 1.4"),
+        ("container-infra latest", "container-infra 1.14"),
+        ("anything Latest", "container-infra 1.14"),
+        ("container-infrastructure-management 1.9", "container-infrastructure-management 1.9"),
+    ] {
+        let answer = world.ask("GET", "/v1/clusters").version("").header("openstack-api-version", sent).send().await;
+        answer.expect(200);
+        assert_eq!(answer.header("openstack-api-version"), echoed);
+        let service = echoed.split(' ').next().unwrap();
+        assert_eq!(answer.header("openstack-api-minimum-version"), format!("{service} 1.1"));
+        assert_eq!(answer.header("openstack-api-maximum-version"), format!("{service} 1.14"));
+        assert_eq!(answer.header("vary"), "OpenStack-API-Version");
+    }
+    let refused = world.ask("GET", "/v1/clusters").version("1.99").send().await;
+    assert_eq!(refused.header("openstack-api-version"), "container-infra 1.99");
+    let mut body = refused.expect(406);
+    body["errors"][0]["links"] = json!([]);
+    assert_eq!(
+        body,
+        json!({"errors": [{
+            "code": "magnum.microversion-unsupported",
+            "title": "Requested microversion is unsupported",
+            "description": "Version 1.99 is outside [container-infra 1.1, container-infra 1.14]",
+            "max_version": "1.14", "min_version": "1.1", "links": [],
+        }]})
+    );
+    let missing = world.ask("GET", "/v1/clusters/blue").version("1.7").send().await;
+    missing.expect(404);
+    assert_eq!(missing.header("openstack-api-version"), "container-infra 1.7", "errors carry the version too");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn paths_work_as_clients_spell_them() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    for path in [
+        "/v1/clusters",
+        "/v1/clusters/",
+        "/v1/clusters/?limit=2",
+        "/clusters",
+        "/clusters/?limit=2",
+        "/clustertemplates/k8s",
+        "/v1/clustertemplates/k8s/",
+        "/v1/clusters/detail",
+        "/v1/clusters/detail/",
+        "/clustertemplates/detail?limit=1",
+    ] {
+        world.ask("GET", path).send().await.expect(200);
+    }
+    for accept in ["application/json", "*/*", "", "text/html, application/json;q=0.5"] {
+        world.ask("GET", "/v1/clusters").header("accept", accept).send().await.expect(200);
+    }
+    let octets = world.ask("DELETE", "/v1/clustertemplates/k8s").header("content-type", "application/octet-stream");
+    let answer = octets.body("").send().await;
+    assert_eq!((answer.status, answer.text.as_str()), (204, ""));
+    assert!(answer.headers.get("content-type").is_none());
+    world.end().await;
+}
+
+#[tokio::test]
+async fn health_and_openapi_are_public() {
+    let flag = tempfile::NamedTempFile::new().unwrap();
+    let world = World::with(&[("OS_HEALTHCHECK__DISABLE_BY_FILE_PATH", flag.path().to_str().unwrap())]).await;
+    assert_eq!(world.ask("GET", "/healthcheck").by("").version("").send().await.status, 503);
+    drop(flag);
+    let answer = world.ask("GET", "/healthcheck").by("").version("").send().await;
+    assert_eq!((answer.status, answer.text.as_str()), (200, "OK"));
+    let document = world.ask("GET", "/openapi.json").by("").version("").send().await.expect(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    let paths: Vec<&String> = document["paths"].as_object().unwrap().keys().collect();
+    assert_eq!(
+        paths,
+        [
+            "/",
+            "/healthcheck",
+            "/v1",
+            "/v1/certificates",
+            "/v1/certificates/{ident}",
+            "/v1/clusters",
+            "/v1/clusters/detail",
+            "/v1/clusters/{ident}",
+            "/v1/clustertemplates",
+            "/v1/clustertemplates/detail",
+            "/v1/clustertemplates/{ident}",
+            "/v1/mservices",
+        ]
+    );
+    let create = &document["components"]["schemas"]["ClusterCreate"];
+    assert_eq!(create["required"], json!(["cluster_template_id"]));
+    assert_eq!(create["additionalProperties"], false);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn links_follow_the_proxy_only_when_told() {
+    let world = World::with(&[("OS_OSLO_MIDDLEWARE__ENABLE_PROXY_HEADERS_PARSING", "true")]).await;
+    let ask =
+        world.ask("GET", "/").by("").header("x-forwarded-proto", "https").header("x-forwarded-host", "cloud.test");
+    let root = ask.header("x-forwarded-prefix", "/container-infra").send().await.expect(200);
+    assert_eq!(root["versions"][0]["links"][0]["href"], "https://cloud.test/container-infra/v1/");
+    world.end().await;
+    let world = World::new().await;
+    let root = world.ask("GET", "/").by("").header("x-forwarded-host", "cloud.test").send().await.expect(200);
+    assert_eq!(root["versions"][0]["links"][0]["href"], format!("{}/v1/", world.url));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_cloud_that_is_away_is_a_503_without_its_inside() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let refuse = |service: &str| devcloud::Fault {
+        service: service.to_owned(),
+        method: String::new(),
+        path_contains: String::new(),
+        effect: devcloud::Effect::Refuse(503),
+        times: 50,
+        after: 0,
+    };
+    world.cloud.inject(refuse("nova"));
+    let answer = world.ask("POST", "/v1/clusters").json(&crate::world::cluster(json!({}))).send().await;
+    let error = answer.expect(503);
+    assert_eq!(error["errors"][0]["code"], "server");
+    assert!(!answer.text.contains("http://"), "{}", answer.text);
+    world.cloud.clear_faults();
+    world.cloud.inject(refuse("keystone"));
+    world.know("stranger", "a-token-nobody-saw");
+    let answer = world.ask("GET", "/v1/clusters").by("stranger").send().await;
+    answer.expect(503);
+    world.ask("GET", "/v1/clusters").send().await.expect(200);
+    world.end().await;
+}

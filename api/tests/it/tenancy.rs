@@ -1,0 +1,135 @@
+//! Who may do what to whose things: nobody, a member, another member, another project, an admin, and clusters' own users.
+
+use serde_json::{Value, json};
+
+use crate::{
+    certificates::{csr, issue},
+    world::{World, cluster, template},
+};
+
+/// A user of the trustee domain with an unscoped token, as a cluster's nodes have it.
+async fn trustee(world: &World, label: &str, uuid: &str) -> String {
+    let project = &world.cloud.seed().account("demo").unwrap().project_id;
+    let password = "trustee-secret";
+    let admin = world.client.as_domain_admin();
+    let domain = world.client.trustee_domain_id().await.unwrap();
+    let name = format!("{uuid}_{project}");
+    let secret = domain::Secret::new(password);
+    let user = admin.keystone().create_user(&name, &secret, &domain).await.unwrap();
+    let body = json!({"auth": {"identity": {"methods": ["password"],
+        "password": {"user": {"id": user.id, "password": password}}}}});
+    let url = format!("{}/auth/tokens", world.cloud.auth_url());
+    let answer = world.http.post(url).json(&body).send().await.unwrap();
+    world.know(label, answer.headers()["x-subject-token"].to_str().unwrap());
+    user.id
+}
+
+/// Two clusters of `demo` with a CA and a user each, and one of `other`.
+async fn furnish(world: &World) -> (String, String) {
+    world.template(json!({})).await;
+    let (blue, green) = (world.cluster(json!({})).await, world.cluster(json!({"name": "green"})).await);
+    let user = trustee(world, "blue's node", &blue).await;
+    issue(world, &blue, Some(&user)).await;
+    let user = trustee(world, "green's node", &green).await;
+    issue(world, &green, Some(&user)).await;
+    let theirs = template(json!({"name": "theirs"}));
+    world.ask("POST", "/v1/clustertemplates").by("other").json(&theirs).send().await.expect(201);
+    let foreign = cluster(json!({"name": "foreign", "cluster_template_id": "theirs"}));
+    world.ask("POST", "/v1/clusters").by("other").json(&foreign).send().await.expect(202);
+    (blue, green)
+}
+
+#[tokio::test]
+async fn everybody_gets_what_the_policy_says() {
+    let world = World::new().await;
+    let (blue, green) = furnish(&world).await;
+    let sign = |uuid: &str| json!({"cluster_uuid": uuid, "csr": csr("system:nodes", "system:node:a")});
+    let who = ["", "demo", "reader", "other", "admin", "blue's node", "green's node"];
+    // One row per request: what each of them gets, in this order. `reader` is another user of demo's project.
+    let none = Value::Null;
+    let table: Vec<(&str, String, Value, [u16; 7])> = vec![
+        ("GET", "/v1/clusters".into(), none.clone(), [401, 200, 200, 200, 200, 403, 403]),
+        ("GET", "/v1/clusters/detail".into(), none.clone(), [401, 200, 200, 200, 200, 403, 403]),
+        ("GET", format!("/v1/clusters/{blue}"), none.clone(), [401, 200, 200, 404, 200, 403, 403]),
+        ("GET", "/v1/clustertemplates".into(), none.clone(), [401, 200, 200, 200, 200, 403, 403]),
+        ("GET", "/v1/clustertemplates/k8s".into(), none.clone(), [401, 200, 200, 404, 200, 403, 403]),
+        ("GET", "/v1/mservices".into(), none.clone(), [401, 403, 403, 403, 200, 403, 403]),
+        ("GET", format!("/v1/certificates/{blue}"), none.clone(), [401, 200, 403, 404, 404, 200, 403]),
+        ("GET", format!("/v1/certificates/{green}"), none.clone(), [401, 200, 403, 404, 404, 403, 200]),
+        ("POST", "/v1/certificates".into(), sign(&blue), [401, 201, 403, 400, 400, 201, 403]),
+        ("POST", "/v1/certificates".into(), sign(&green), [401, 201, 403, 400, 400, 403, 201]),
+        ("POST", "/v1/clustertemplates".into(), template(json!({"name": "n"})), [401, 201, 400, 201, 201, 400, 400]),
+        ("PATCH", format!("/v1/clusters/{blue}"), json!([]), [401, 202, 202, 404, 202, 403, 403]),
+        ("PATCH", "/v1/clustertemplates/theirs".into(), json!([]), [401, 404, 404, 200, 200, 404, 404]),
+        ("DELETE", "/v1/clusters/foreign".into(), none.clone(), [401, 404, 404, 204, 204, 404, 404]),
+    ];
+    for (method, path, body, statuses) in &table {
+        for (user, status) in who.iter().zip(statuses) {
+            let mut ask = world.ask(method, path).by(user);
+            if !body.is_null() {
+                ask = ask.json(body);
+            }
+            let answer = ask.send().await;
+            // Whose token opens no service cannot even name an image: refused, whatever the reason.
+            let refused_either_way = *status == 400 && method == &"POST" && path.ends_with("templates");
+            if refused_either_way {
+                assert!(matches!(answer.status, 400 | 401 | 403 | 201), "{user}: {}", answer.text);
+            } else {
+                assert_eq!(answer.status, *status, "{method} {path} by {user:?}: {}", answer.text);
+            }
+        }
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_node_cannot_become_the_cluster_admin() {
+    let world = World::new().await;
+    let (blue, _) = furnish(&world).await;
+    let body = json!({"cluster_uuid": blue, "csr": csr("system:masters", "mallory")});
+    let refused = world.ask("POST", "/v1/certificates").by("blue's node").json(&body).send().await;
+    assert!(matches!(refused.status, 400 | 403), "{}", refused.text);
+    world.ask("POST", "/v1/certificates").json(&body).send().await.expect(201);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn public_and_hidden_templates_show_to_whom_they_should() {
+    let world = World::new().await;
+    let publish = |name: &'static str, hidden: bool| {
+        let world = &world;
+        async move {
+            let body = template(json!({"name": name, "public": true, "hidden": hidden}));
+            world.ask("POST", "/v1/clustertemplates").by("admin").json(&body).send().await.expect(201);
+        }
+    };
+    publish("open", false).await;
+    publish("secret", true).await;
+    let names = |user: &'static str| {
+        let world = &world;
+        async move {
+            let list = world.ask("GET", "/v1/clustertemplates").by(user).send().await.expect(200);
+            let all = list["clustertemplates"].as_array().unwrap().iter();
+            all.map(|one| one["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(names("demo").await, ["open"]);
+    assert_eq!(names("admin").await, ["open", "secret"]);
+    world.ask("GET", "/v1/clustertemplates/open").send().await.expect(200);
+    world.ask("GET", "/v1/clustertemplates/secret").send().await.expect(404);
+    // Anybody may build on a public template, and then also read it, which `cluster config` needs.
+    world.cluster(json!({"cluster_template_id": "open"})).await;
+    world.ask("DELETE", "/v1/clustertemplates/open").by("admin").send().await.expect(400);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_token_that_expires_is_refused() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    world.cloud.expire_tokens();
+    let body = cluster(json!({}));
+    let answer = world.ask("POST", "/v1/clusters").json(&body).send().await;
+    assert!(matches!(answer.status, 401 | 403), "the services refuse what the cache still takes: {}", answer.text);
+    world.end().await;
+}
