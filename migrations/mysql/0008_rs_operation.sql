@@ -1,0 +1,35 @@
+-- What was promised with a 202 or 204, and how far it is.
+-- active_key is the cluster's uuid while the operation is the live one of its cluster, pending_key is
+-- cluster uuid/node group uuid while a resize waits; both are NULL otherwise, so that UNIQUE holds the promise.
+CREATE TABLE IF NOT EXISTS `rs_operation` (
+    `seq` BIGINT NOT NULL AUTO_INCREMENT,
+    `id` VARCHAR(36) NOT NULL,
+    `cluster_uuid` VARCHAR(36) NOT NULL,
+    `project_id` VARCHAR(255) NOT NULL,
+    `user_id` VARCHAR(255) NOT NULL,
+    `request_id` VARCHAR(255) NOT NULL,
+    `kind` VARCHAR(20) NOT NULL,
+    `params` TEXT NOT NULL,
+    `state` VARCHAR(20) NOT NULL,
+    `step` VARCHAR(80) NOT NULL,
+    `attempt` BIGINT NOT NULL,
+    `run_at` DATETIME(6) NOT NULL,
+    `step_since` DATETIME(6) NOT NULL,
+    `lease_owner` VARCHAR(255),
+    `lease_until` DATETIME(6),
+    `generation` BIGINT NOT NULL,
+    `sealed_token` MEDIUMTEXT,
+    `reason` TEXT,
+    `created_at` DATETIME(6) NOT NULL,
+    `updated_at` DATETIME(6),
+    `finished_at` DATETIME(6),
+    `active_key` VARCHAR(36),
+    `pending_key` VARCHAR(80),
+    PRIMARY KEY (`seq`),
+    UNIQUE KEY `uniq_rs_operation0id` (`id`),
+    UNIQUE KEY `uniq_rs_operation0active_key` (`active_key`),
+    UNIQUE KEY `uniq_rs_operation0pending_key` (`pending_key`),
+    KEY `rs_operation_due` (`state`, `run_at`),
+    KEY `rs_operation_cluster` (`cluster_uuid`, `seq`),
+    KEY `rs_operation_finished` (`finished_at`)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

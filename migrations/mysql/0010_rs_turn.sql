@@ -1,0 +1,7 @@
+-- Rows that transactions write first to take turns: project/<id>, template/<uuid>, cluster/<uuid>. A written row
+-- makes them wait for each other on one server, and makes them conflict on a cluster of several.
+CREATE TABLE IF NOT EXISTS `rs_turn` (
+    `name` VARCHAR(255) NOT NULL,
+    `turn` BIGINT NOT NULL,
+    PRIMARY KEY (`name`)
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

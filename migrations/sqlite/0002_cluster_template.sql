@@ -1,0 +1,43 @@
+-- Magnum's own table and column names.
+CREATE TABLE IF NOT EXISTS "cluster_template" (
+    "id" INTEGER PRIMARY KEY AUTOINCREMENT,
+    "created_at" DATETIME,
+    "updated_at" DATETIME,
+    "uuid" VARCHAR(36),
+    "name" VARCHAR(255),
+    "project_id" VARCHAR(255),
+    "user_id" VARCHAR(255),
+    "image_id" VARCHAR(255),
+    "flavor_id" VARCHAR(255),
+    "master_flavor_id" VARCHAR(255),
+    "keypair_id" VARCHAR(255),
+    "external_network_id" VARCHAR(255),
+    "fixed_network" VARCHAR(255),
+    "fixed_subnet" VARCHAR(255),
+    "network_driver" VARCHAR(255),
+    "volume_driver" VARCHAR(255),
+    "dns_nameserver" VARCHAR(255),
+    "apiserver_port" INTEGER,
+    "docker_volume_size" INTEGER,
+    "docker_storage_driver" VARCHAR(512),
+    "cluster_distro" VARCHAR(255),
+    "coe" VARCHAR(255),
+    "server_type" VARCHAR(255) DEFAULT 'vm',
+    "http_proxy" VARCHAR(255),
+    "https_proxy" VARCHAR(255),
+    "no_proxy" VARCHAR(255),
+    "insecure_registry" VARCHAR(255),
+    "labels" TEXT,
+    "registry_enabled" BOOLEAN,
+    "tls_disabled" BOOLEAN,
+    "public" BOOLEAN,
+    "master_lb_enabled" BOOLEAN,
+    "floating_ip_enabled" BOOLEAN,
+    "hidden" BOOLEAN,
+    "tags" VARCHAR(255),
+    "driver" VARCHAR(255),
+    CONSTRAINT "uniq_baymodel0uuid" UNIQUE ("uuid")
+);
+CREATE INDEX IF NOT EXISTS "rs_cluster_template_project" ON "cluster_template" ("project_id", "id");
+CREATE INDEX IF NOT EXISTS "rs_cluster_template_name" ON "cluster_template" ("name");
+CREATE INDEX IF NOT EXISTS "rs_cluster_template_public" ON "cluster_template" ("public", "id");

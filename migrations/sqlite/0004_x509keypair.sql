@@ -1,0 +1,14 @@
+-- Magnum's own table and column names. What is secret in it arrives sealed.
+CREATE TABLE IF NOT EXISTS "x509keypair" (
+    "id" INTEGER PRIMARY KEY AUTOINCREMENT,
+    "created_at" DATETIME,
+    "updated_at" DATETIME,
+    "uuid" VARCHAR(36),
+    "certificate" TEXT,
+    "private_key" TEXT,
+    "private_key_passphrase" TEXT,
+    "intermediates" TEXT,
+    "project_id" VARCHAR(255),
+    "user_id" VARCHAR(255),
+    CONSTRAINT "uniq_x509keypair0uuid" UNIQUE ("uuid")
+);

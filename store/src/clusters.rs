@@ -1,0 +1,326 @@
+//! Clusters and their node groups.
+
+use std::collections::{BTreeMap, HashMap};
+
+use chrono::{DateTime, SubsecRound, Utc};
+use domain::{Cluster, ClusterTemplate, Error, HealthStatus, Ident, NodeGroup, Operation, Result, Status};
+use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
+
+use crate::{
+    Store,
+    db::{Run, Tx},
+    failure::Failure,
+    page::{Cut, Page, Scope},
+    raw::Cells,
+    row::{Cell, FromCells, Row},
+    rows::{CLUSTER_PROGRESS, GROUP_PROGRESS},
+    templates::{named, only},
+    turn::Turn,
+};
+
+const TABLE: &str = Cluster::TABLE;
+const GROUPS: &str = NodeGroup::TABLE;
+pub(crate) const KIND: &str = "Cluster";
+
+/// Columns a list may be sorted by: those that are shown.
+const SORT_KEYS: &[&str] = &[
+    "id",
+    "uuid",
+    "name",
+    "project_id",
+    "user_id",
+    "cluster_template_id",
+    "keypair",
+    "flavor_id",
+    "master_flavor_id",
+    "docker_volume_size",
+    "labels",
+    "create_timeout",
+    "discovery_url",
+    "fixed_network",
+    "fixed_subnet",
+    "floating_ip_enabled",
+    "master_lb_enabled",
+    "status",
+    "status_reason",
+    "health_status",
+    "health_status_reason",
+    "stack_id",
+    "api_address",
+    "coe_version",
+    "container_version",
+    "created_at",
+    "updated_at",
+];
+
+/// A cluster with everything a view of it needs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClusterRecord {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Its node groups in the order they were made: the two default ones come first.
+    pub nodegroups: Vec<NodeGroup>,
+    /// Its template; `None` where somebody removed the row by hand.
+    pub template: Option<ClusterTemplate>,
+}
+
+/// One row of the join of cluster and template.
+struct Joined(Cluster, Option<ClusterTemplate>);
+
+impl FromCells for Joined {
+    fn from_cells(cells: &mut Cells<'_>) -> Result<Self, String> {
+        let cluster = Cluster::from_cells(cells)?;
+        if cells.is_absent() {
+            cells.skip(ClusterTemplate::COLUMNS.len());
+            tracing::warn!(cluster.uuid = %cluster.uuid, template.uuid = %cluster.cluster_template_id, "the template of a cluster is gone");
+            return Ok(Self(cluster, None));
+        }
+        Ok(Self(cluster, Some(ClusterTemplate::from_cells(cells)?)))
+    }
+}
+
+fn select() -> SelectStatement {
+    let template = ClusterTemplate::TABLE;
+    let mut select = Query::select();
+    select
+        .columns(Cluster::COLUMNS.iter().map(|column| (TABLE, *column)))
+        .columns(ClusterTemplate::COLUMNS.iter().map(|column| (template, *column)))
+        .from(TABLE)
+        .left_join(template, Expr::col((template, "uuid")).equals((TABLE, "cluster_template_id")));
+    select
+}
+
+/// The cluster row alone.
+pub(crate) async fn read(on: &mut impl Run, uuid: &str) -> Result<Cluster, Failure> {
+    let mut select = Query::select();
+    select.columns(Cluster::COLUMNS.iter().copied()).from(TABLE).and_where(Expr::col("uuid").eq(uuid));
+    let found: Option<Cluster> = on.one(&select).await?;
+    Ok(found.ok_or_else(|| Error::NotFound { kind: KIND, ident: uuid.to_owned() })?)
+}
+
+/// Node groups of these clusters, oldest first.
+pub(crate) async fn groups(on: &mut impl Run, clusters: &[&str]) -> Result<Vec<NodeGroup>, Failure> {
+    if clusters.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut select = Query::select();
+    select
+        .columns(NodeGroup::COLUMNS.iter().copied())
+        .from(GROUPS)
+        .and_where(Expr::col("cluster_id").is_in(clusters.iter().copied()))
+        .order_by("id", sea_query::Order::Asc);
+    on.all(&select).await
+}
+
+/// Adds the node groups of all rows with one statement.
+async fn records(on: &mut impl Run, rows: Vec<Joined>) -> Result<Vec<ClusterRecord>, Failure> {
+    let uuids: Vec<&str> = rows.iter().map(|row| row.0.uuid.as_str()).collect();
+    let mut by_cluster: HashMap<String, Vec<NodeGroup>> = HashMap::new();
+    for group in groups(on, &uuids).await? {
+        by_cluster.entry(group.cluster_id.clone()).or_default().push(group);
+    }
+    let record = |Joined(cluster, template)| {
+        let nodegroups = by_cluster.remove(&cluster.uuid).unwrap_or_default();
+        ClusterRecord { cluster, nodegroups, template }
+    };
+    Ok(rows.into_iter().map(record).collect())
+}
+
+/// Writes what an operation may change of a cluster and its node groups.
+pub(crate) async fn write_progress(
+    tx: &mut Tx,
+    cluster: &Cluster,
+    groups: &[NodeGroup],
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let mut cluster = cluster.clone();
+    cluster.updated_at = Some(now);
+    cluster.status_reason = cluster.status_reason.map(fitting);
+    let mut update = cluster.update(CLUSTER_PROGRESS);
+    update.and_where(Expr::col("uuid").eq(cluster.uuid.as_str()));
+    if tx.run(&update).await? == 0 {
+        return Err(Error::NotFound { kind: KIND, ident: cluster.uuid }.into());
+    }
+    for group in groups {
+        let mut group = group.clone();
+        group.updated_at = Some(now);
+        group.status_reason = group.status_reason.map(fitting);
+        let mut update = group.update(GROUP_PROGRESS);
+        update.and_where(Expr::col("uuid").eq(group.uuid.as_str()));
+        tx.run(&update).await?;
+    }
+    Ok(())
+}
+
+/// MySQL's TEXT holds 64 KiB; a reason that long helps nobody.
+pub(crate) fn fitting(mut text: String) -> String {
+    const MOST: usize = 16_000;
+    if text.len() > MOST {
+        let end = (0..=MOST).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
+        text.truncate(end);
+    }
+    text
+}
+
+/// Sets the status of a cluster and of its node groups; `group` limits the latter to one.
+pub(crate) async fn write_status(
+    tx: &mut Tx,
+    cluster: &str,
+    group: Option<&str>,
+    status: Status,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let reason = reason.map(|reason| fitting(reason.to_owned()));
+    let now = now.trunc_subsecs(0);
+    for table in [TABLE, GROUPS] {
+        let mut update = Query::update();
+        update
+            .table(table)
+            .value("status", Cell::value(&status))
+            .value("status_reason", reason.clone())
+            .value("updated_at", now);
+        update.and_where(Expr::col(if table == TABLE { "uuid" } else { "cluster_id" }).eq(cluster));
+        if let (Some(group), true) = (group, table == GROUPS) {
+            update.and_where(Expr::col("uuid").eq(group));
+        }
+        tx.run(&update).await?;
+    }
+    Ok(())
+}
+
+/// Removes the rows of a cluster.
+pub(crate) async fn delete_rows(tx: &mut Tx, uuid: &str) -> Result<(), Failure> {
+    tx.run(Query::delete().from_table(GROUPS).and_where(Expr::col("cluster_id").eq(uuid))).await?;
+    tx.run(Query::delete().from_table(TABLE).and_where(Expr::col("uuid").eq(uuid))).await?;
+    Turn::Cluster(uuid).end(tx).await
+}
+
+fn owned_by(scope: &Scope) -> Condition {
+    scope.own(TABLE)
+}
+
+impl Store {
+    /// The cluster with this uuid, or the only visible one with this name. Two statements.
+    ///
+    /// # Errors
+    /// `NotFound`, `Ambiguous`.
+    pub async fn cluster(&self, scope: &Scope, ident: &Ident) -> Result<ClusterRecord> {
+        let doing = "read a cluster";
+        let mut query = select();
+        query.cond_where(owned_by(scope)).and_where(named(TABLE, ident)).limit(3);
+        let mut db = &self.db;
+        let found: Vec<Joined> = db.all(&query).await.map_err(|failure| failure.while_doing(doing))?;
+        let row = only(found, ident, KIND, |row| (&row.0.uuid, Some(row.0.name.as_str())))?;
+        let mut records = records(&mut db, vec![row]).await.map_err(|failure| failure.while_doing(doing))?;
+        records.pop().ok_or_else(|| Error::NotFound { kind: KIND, ident: ident.to_string() })
+    }
+
+    /// A page of the visible clusters. Two statements, whatever the length.
+    ///
+    /// # Errors
+    /// `Invalid` for an unknown sort key, `NotFound` for an unknown marker.
+    pub async fn clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterRecord>> {
+        let cut = Cut::new::<Cluster>(page, SORT_KEYS, owned_by(scope))?;
+        let mut query = select();
+        cut.apply(&self.db, &mut query);
+        let read = async {
+            let mut db = &self.db;
+            let rows: Vec<Joined> = db.all(&query).await?;
+            cut.check_marker(&self.db, KIND, rows.len()).await?;
+            records(&mut db, rows).await
+        };
+        read.await.map_err(|failure| failure.while_doing("list clusters"))
+    }
+
+    /// Inserts a cluster with its node groups and the operation that builds it, unless the project's quota is reached.
+    ///
+    /// The quota is the project's row, else `default_quota`; clusters of every status count. Any number of creates at
+    /// once end with exactly as many clusters as the quota allows.
+    ///
+    /// # Errors
+    /// `QuotaReached`; `NotFound` when the template is gone; `Conflict` when the uuid is taken.
+    pub async fn insert_cluster(
+        &self,
+        cluster: &Cluster,
+        nodegroups: &[NodeGroup],
+        operation: &Operation,
+        default_quota: i64,
+    ) -> Result<()> {
+        let inserted = self.db.transaction("insert a cluster", |mut tx| async move {
+            Turn::Project(&cluster.project_id).take(&mut tx).await?;
+            check_quota(&mut tx, &cluster.project_id, default_quota).await?;
+            Turn::Template(&cluster.cluster_template_id).take(&mut tx).await?;
+            check_template(&mut tx, &cluster.cluster_template_id).await?;
+            Turn::Cluster(&cluster.uuid).take(&mut tx).await?;
+            match tx.run(&cluster.insert("id")).await {
+                Err(failure) if failure.is_duplicate() => {
+                    return Err(Error::Conflict(format!("A cluster with UUID {} already exists.", cluster.uuid)).into());
+                }
+                other => other?,
+            };
+            for group in nodegroups {
+                tx.run(&group.insert("id")).await?;
+            }
+            crate::accept::insert_active(&mut tx, operation).await?;
+            tx.commit().await
+        });
+        inserted.await
+    }
+
+    /// Number of clusters of a project, any status.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn cluster_count(&self, project: &str) -> Result<i64> {
+        let mut db = &self.db;
+        count(&mut db, project).await.map_err(|failure| failure.while_doing("count clusters"))
+    }
+
+    /// Writes the health of a cluster; nothing else writes these two columns.
+    ///
+    /// # Errors
+    /// `NotFound` when the cluster is gone.
+    pub async fn set_health(
+        &self,
+        uuid: &str,
+        health: Option<HealthStatus>,
+        reason: &BTreeMap<String, String>,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let mut update = Query::update();
+        update
+            .table(TABLE)
+            .value("health_status", Cell::value(&health))
+            .value("health_status_reason", Cell::value(reason))
+            .value("updated_at", now.trunc_subsecs(0))
+            .and_where(Expr::col("uuid").eq(uuid));
+        match (&self.db).run(&update).await.map_err(|failure| failure.while_doing("write the health of a cluster"))? {
+            0 => Err(Error::NotFound { kind: KIND, ident: uuid.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+}
+
+async fn count(on: &mut impl Run, project: &str) -> Result<i64, Failure> {
+    let mut select = Query::select();
+    select.expr(Func::count(Expr::col("id"))).from(TABLE).and_where(Expr::col("project_id").eq(project));
+    Ok(on.one::<(i64,)>(&select).await?.unwrap_or_default().0)
+}
+
+async fn check_quota(tx: &mut Tx, project: &str, default: i64) -> Result<(), Failure> {
+    let limit = crate::quotas::limit(tx, project).await?.unwrap_or(default);
+    if count(tx, project).await? >= limit {
+        return Err(Error::QuotaReached { limit }.into());
+    }
+    Ok(())
+}
+
+async fn check_template(tx: &mut Tx, uuid: &str) -> Result<(), Failure> {
+    let mut select = Query::select();
+    select.column("uuid").from(ClusterTemplate::TABLE).and_where(Expr::col("uuid").eq(uuid));
+    match tx.one::<(String,)>(&select).await? {
+        Some(_) => Ok(()),
+        None => Err(Error::NotFound { kind: "ClusterTemplate", ident: uuid.to_owned() }.into()),
+    }
+}

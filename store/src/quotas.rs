@@ -1,0 +1,109 @@
+//! Quotas of projects.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use domain::Result;
+use sea_query::{Expr, ExprTrait, Query};
+
+use crate::{
+    Store,
+    db::Run,
+    failure::Failure,
+    row::{Row, row},
+    turn::Turn,
+};
+
+/// The only resource there is a quota of.
+const RESOURCE: &str = "Cluster";
+
+/// One row of `quotas`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Number of the row.
+    pub id: i64,
+    /// The project.
+    pub project_id: String,
+    /// `Cluster`.
+    pub resource: String,
+    /// Most clusters.
+    pub hard_limit: i64,
+    /// When it was first set.
+    pub created_at: DateTime<Utc>,
+    /// When it was last set.
+    pub updated_at: Option<DateTime<Utc>>,
+}
+
+row!(Quota, "quotas", [id, project_id, resource, hard_limit, created_at, updated_at]);
+
+async fn read(on: &mut impl Run, project: &str) -> Result<Option<Quota>, Failure> {
+    let mut query = Query::select();
+    query
+        .columns(Quota::COLUMNS.iter().copied())
+        .from(Quota::TABLE)
+        .and_where(Expr::col("project_id").eq(project))
+        .and_where(Expr::col("resource").eq(RESOURCE));
+    on.one(&query).await
+}
+
+/// The limit of a project with a row of its own.
+pub(crate) async fn limit(on: &mut impl Run, project: &str) -> Result<Option<i64>, Failure> {
+    Ok(read(on, project).await?.map(|quota| quota.hard_limit))
+}
+
+impl Store {
+    /// The cluster quota of a project, if it has one of its own.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn quota(&self, project: &str) -> Result<Option<Quota>> {
+        let mut db = &self.db;
+        read(&mut db, project).await.map_err(|failure| failure.while_doing("read a quota"))
+    }
+
+    /// Sets the cluster quota of a project. A create at the same moment sees the old or the new one.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn set_quota(&self, project: &str, hard_limit: i64, now: DateTime<Utc>) -> Result<()> {
+        let set = self.db.transaction("set a quota", |mut tx| async move {
+            Turn::Project(project).take(&mut tx).await?;
+            match read(&mut tx, project).await? {
+                Some(quota) => {
+                    let mut update = Query::update();
+                    update
+                        .table(Quota::TABLE)
+                        .value("hard_limit", hard_limit)
+                        .value("updated_at", now.trunc_subsecs(0))
+                        .and_where(Expr::col("id").eq(quota.id));
+                    tx.run(&update).await?;
+                }
+                None => {
+                    let quota = Quota {
+                        id: 0,
+                        project_id: project.to_owned(),
+                        resource: RESOURCE.to_owned(),
+                        hard_limit,
+                        created_at: now,
+                        updated_at: None,
+                    };
+                    tx.run(&quota.insert("id")).await?;
+                }
+            }
+            tx.commit().await
+        });
+        set.await
+    }
+
+    /// Removes the cluster quota of this project, and of no other; `false` when it had none.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn delete_quota(&self, project: &str) -> Result<bool> {
+        let mut delete = Query::delete();
+        delete
+            .from_table(Quota::TABLE)
+            .and_where(Expr::col("project_id").eq(project))
+            .and_where(Expr::col("resource").eq(RESOURCE));
+        let rows = (&self.db).run(&delete).await.map_err(|failure| failure.while_doing("delete a quota"))?;
+        Ok(rows > 0)
+    }
+}

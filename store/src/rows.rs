@@ -1,0 +1,172 @@
+//! The tables: which columns each has. Magnum's own names; the first column says whether a joined row is there.
+
+use domain::{Cluster, ClusterTemplate, NodeGroup, Operation};
+
+use crate::row::row;
+
+row!(
+    Cluster,
+    "cluster",
+    [
+        id,
+        uuid,
+        name,
+        project_id,
+        user_id,
+        cluster_template_id,
+        keypair,
+        flavor_id,
+        master_flavor_id,
+        docker_volume_size,
+        labels,
+        create_timeout,
+        discovery_url,
+        fixed_network,
+        fixed_subnet,
+        floating_ip_enabled,
+        master_lb_enabled,
+        status,
+        status_reason,
+        health_status,
+        health_status_reason,
+        stack_id,
+        api_address,
+        coe_version,
+        container_version,
+        ca_cert_ref,
+        magnum_cert_ref,
+        etcd_ca_cert_ref,
+        front_proxy_ca_cert_ref,
+        trust_id,
+        trustee_username,
+        trustee_user_id,
+        trustee_password,
+        created_at,
+        updated_at,
+    ]
+);
+
+row!(
+    ClusterTemplate,
+    "cluster_template",
+    [
+        id,
+        uuid,
+        name,
+        project_id,
+        user_id,
+        image_id,
+        flavor_id,
+        master_flavor_id,
+        keypair_id,
+        external_network_id,
+        fixed_network,
+        fixed_subnet,
+        network_driver,
+        volume_driver,
+        dns_nameserver,
+        apiserver_port,
+        docker_volume_size,
+        docker_storage_driver,
+        cluster_distro,
+        coe,
+        server_type,
+        http_proxy,
+        https_proxy,
+        no_proxy,
+        insecure_registry,
+        labels,
+        registry_enabled,
+        tls_disabled,
+        public,
+        hidden,
+        master_lb_enabled,
+        floating_ip_enabled,
+        tags,
+        driver,
+        created_at,
+        updated_at,
+    ]
+);
+
+row!(
+    NodeGroup,
+    "nodegroup",
+    [
+        id,
+        uuid,
+        name,
+        cluster_id,
+        project_id,
+        role,
+        is_default,
+        node_count,
+        min_node_count,
+        max_node_count,
+        flavor_id,
+        image_id,
+        docker_volume_size,
+        labels,
+        node_addresses,
+        stack_id,
+        status,
+        status_reason,
+        version,
+        node_labels,
+        node_taints,
+        created_at,
+        updated_at,
+    ]
+);
+
+row!(
+    Operation,
+    "rs_operation",
+    [
+        id,
+        seq,
+        cluster_uuid,
+        project_id,
+        user_id,
+        request_id,
+        kind,
+        params,
+        state,
+        step,
+        attempt,
+        run_at,
+        step_since,
+        lease_owner,
+        lease_until,
+        generation,
+        sealed_token,
+        reason,
+        created_at,
+        updated_at,
+        finished_at,
+    ]
+);
+
+/// Columns of `cluster` that operations write. The rest is the user's, and health is its own reconciler's.
+pub(crate) const CLUSTER_PROGRESS: &[&str] = &[
+    "discovery_url",
+    "status",
+    "status_reason",
+    "stack_id",
+    "api_address",
+    "coe_version",
+    "container_version",
+    "ca_cert_ref",
+    "magnum_cert_ref",
+    "etcd_ca_cert_ref",
+    "front_proxy_ca_cert_ref",
+    "trust_id",
+    "trustee_username",
+    "trustee_user_id",
+    "trustee_password",
+    "updated_at",
+];
+
+/// Columns of `nodegroup` that operations write.
+pub(crate) const GROUP_PROGRESS: &[&str] =
+    &["node_count", "node_addresses", "stack_id", "status", "status_reason", "version", "updated_at"];
