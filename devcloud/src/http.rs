@@ -83,7 +83,7 @@ impl Request {
 
     /// A query parameter read as oslo reads booleans; absent or odd text is false.
     pub(crate) fn flag(&self, name: &str) -> bool {
-        self.query(name).is_some_and(|text| is_true(text))
+        self.query(name).is_some_and(is_true)
     }
 
     /// The body as a JSON object.

@@ -18,8 +18,8 @@ const API_PORT: u16 = 6443;
 #[derive(Debug, Default)]
 pub(crate) struct Addresses {
     loopback: BTreeSet<Ipv4Addr>,
-    /// Last host number handed out, per subnet.
-    hosts: BTreeMap<String, u32>,
+    /// Host numbers in use, per subnet.
+    hosts: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl Addresses {
@@ -37,19 +37,32 @@ impl Addresses {
         Err(Refusal::conflict("No more IP addresses available for subnet."))
     }
 
-    /// The next free host of a subnet, above its gateway.
+    /// The lowest free host of a subnet above its gateway.
     fn host(&mut self, subnet: &str, cidr: &str) -> Result<String, Refusal> {
         let exhausted = || Refusal::conflict(&format!("No more IP addresses available for subnet {subnet}."));
-        let (base, prefix) = cidr.split_once('/').ok_or_else(exhausted)?;
-        let base: Ipv4Addr = base.parse().map_err(|_| exhausted())?;
-        let size = prefix.parse().ok().and_then(|bits: u32| 1_u32.checked_shl(32 - bits)).unwrap_or(0);
-        let host = self.hosts.entry(subnet.to_owned()).or_insert(1);
-        if *host + 2 >= size {
-            return Err(exhausted());
-        }
-        *host += 1;
-        Ok(Ipv4Addr::from(u32::from(base) + *host).to_string())
+        let (base, size) = range(cidr).ok_or_else(exhausted)?;
+        let used = self.hosts.entry(subnet.to_owned()).or_default();
+        let free = (2..size.saturating_sub(1)).find(|host| !used.contains(host)).ok_or_else(exhausted)?;
+        used.insert(free);
+        Ok(Ipv4Addr::from(base + free).to_string())
     }
+
+    /// Takes an address back.
+    fn free(&mut self, address: &str, subnet: &str, cidr: &str) {
+        let Ok(address) = address.parse::<Ipv4Addr>() else { return };
+        self.loopback.remove(&address);
+        if let (Some((base, _)), Some(used)) = (range(cidr), self.hosts.get_mut(subnet)) {
+            used.remove(&u32::from(address).wrapping_sub(base));
+        }
+    }
+}
+
+/// First address and size of a network.
+fn range(cidr: &str) -> Option<(u32, u32)> {
+    let (base, bits) = cidr.split_once('/')?;
+    let base: Ipv4Addr = base.parse().ok()?;
+    let size = 1_u32.checked_shl(32_u32.checked_sub(bits.parse().ok()?)?)?;
+    Some((u32::from(base), size))
 }
 
 /// An address in a subnet. Where nodes are played it is a loopback address, so that it can be connected to.
@@ -313,11 +326,22 @@ pub(crate) fn delete(world: &mut World, kind: &str, id: &str) -> Result<(), Refu
         _ => {}
     }
     if let Some(gone) = table_mut(world, kind).shift_remove(id) {
-        for address in [text(&gone, "floating_ip_address"), gone["fixed_ips"][0]["ip_address"].as_str().unwrap_or("")] {
-            if let Ok(address) = address.parse::<Ipv4Addr>() {
-                world.addresses.loopback.remove(&address);
-            }
-        }
+        take_back(world, &gone);
     }
     Ok(())
+}
+
+/// Frees the address of a deleted port or floating IP.
+fn take_back(world: &mut World, gone: &Value) {
+    let fixed = &gone["fixed_ips"][0];
+    let floating = text(gone, "floating_network_id");
+    let (address, subnet) = if floating.is_empty() {
+        (text(fixed, "ip_address"), text(fixed, "subnet_id").to_owned())
+    } else {
+        let network = world.networks.get(floating);
+        let subnet = network.and_then(|network| network["subnets"][0].as_str()).unwrap_or_default();
+        (text(gone, "floating_ip_address"), subnet.to_owned())
+    };
+    let cidr = world.subnets.get(&subnet).map_or_else(String::new, |row| text(row, "cidr").to_owned());
+    world.addresses.free(address, &subnet, &cidr);
 }

@@ -109,6 +109,7 @@ pub(crate) fn delete_server(world: &mut World, id: &str) -> bool {
         port["device_id"] = json!("");
         port["device_owner"] = json!("");
     }
+    world.volumes.retain(|_, row| row["attachments"][0]["server_id"] != id || row["delete_on_termination"] != true);
     for volume in world.volumes.values_mut() {
         if volume["attachments"][0]["server_id"] == id {
             volume["attachments"] = json!([]);

@@ -169,7 +169,7 @@ fn plant_networks(world: &mut World, accounts: &[Account]) -> (BTreeMap<String, 
     let public = new_id();
     neutron::add_network(world, &public, json!({"name": "public", "project_id": service, "router:external": true}));
     let public_subnet = new_id();
-    let shape = json!({"name": "public-subnet", "network_id": public, "cidr": "172.24.4.0/24", "project_id": service});
+    let shape = json!({"name": "public-subnet", "network_id": public, "cidr": "172.24.0.0/16", "project_id": service});
     neutron::add_subnet(world, &public_subnet, shape);
     let private = new_id();
     neutron::add_network(world, &private, json!({"name": "private", "project_id": demo}));

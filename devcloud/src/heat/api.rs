@@ -234,6 +234,8 @@ impl Call<'_> {
 /// A resource's attributes; what is secret in them stays out.
 fn shown_attributes(node: &Node) -> serde_json::Map<String, Value> {
     let mut shown = node.attributes.clone();
-    shown.remove("token");
+    for secret in ["token", "signal", "curl_cli"] {
+        shown.remove(secret);
+    }
     shown
 }

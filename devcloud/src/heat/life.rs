@@ -42,7 +42,7 @@ impl Course {
     async fn run(self) {
         if self.action == Action::Delete {
             tokio::time::sleep(self.delay).await;
-            return self.with_stack(|world, stack| finish_delete(world, stack));
+            return self.with_stack(finish_delete);
         }
         let work = async {
             tokio::time::sleep(self.delay).await;

@@ -91,6 +91,7 @@ fn server(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusa
     }
     let user_data = user_data(world, &properties["user_data"]);
     let name = name_of(new);
+    let (image, boot_volume) = boot_source(world, plan, properties)?;
     let id = nova::boot(
         world,
         &NewServer {
@@ -98,12 +99,16 @@ fn server(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusa
             project_id: plan.project_id,
             user_id: plan.user_id,
             flavor: text(properties, "flavor"),
-            image: text(properties, "image"),
+            image: &image,
             key_name: text(properties, "key_name"),
             user_data: &user_data,
             ports: &ports,
         },
     )?;
+    if let Some(volume) = boot_volume.and_then(|volume| world.volumes.get_mut(&volume)) {
+        volume["status"] = json!("in-use");
+        volume["attachments"] = json!([{"server_id": id, "volume_id": volume["id"], "device": "/dev/vda"}]);
+    }
     let address = ports.first().and_then(|port| world.ports.get(port));
     let address = address.map_or(Value::Null, |port| port["fixed_ips"][0]["ip_address"].clone());
     let networks: Map<String, Value> = world.servers[&id]["addresses"]
@@ -119,6 +124,22 @@ fn server(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusa
         "networks": networks, "instance_name": name, "accessIPv4": "", "status": "ACTIVE", "console_urls": {},
         "tags": [], "os_collect_config": {},
     }))
+}
+
+/// The image a server boots from, and the volume made from it where it boots from one. Nova deletes such a volume with
+/// its server.
+fn boot_source(world: &mut World, plan: &Plan, properties: &Value) -> Result<(String, Option<String>), Refusal> {
+    let image = text(properties, "image");
+    let devices = properties["block_device_mapping_v2"].as_array().into_iter().flatten();
+    let boot = devices.cloned().find(|device| plain(&device["boot_index"]) == "0");
+    let Some(boot) = boot.filter(|_| image.is_empty()) else { return Ok((image.to_owned(), None)) };
+    let size = plain(&boot["volume_size"]).parse::<u64>().unwrap_or_default();
+    let volume = json!({"name": "", "size": size, "volume_type": boot["volume_type"]});
+    let mut volume = cinder::add_volume(world, plan.project_id, &volume)?;
+    let id = text(&volume, "id").to_owned();
+    volume["delete_on_termination"] = json!(true);
+    world.volumes.insert(id.clone(), volume);
+    Ok((text(&boot, "image").to_owned(), Some(id)))
 }
 
 /// The text behind a server's user data: given directly, or the configuration that its id names.
@@ -296,5 +317,10 @@ fn wait_handle(plan: &Plan, new: &NewNode, id: &str) -> Value {
         "curl -i -X POST -H 'X-Auth-Token: {token}' -H 'Content-Type: application/json' -H 'Accept: application/json' \
          {endpoint}"
     );
-    json!({"id": id, "endpoint": endpoint, "token": token, "curl_cli": curl, "signal": "{}"})
+    let auth_url = plan.stacks_url.split("/orchestration/").next().map(|origin| format!("{origin}/identity/v3"));
+    let signal = json!({
+        "auth_url": auth_url, "username": new.name, "user_id": hex_id(), "password": hex_id(), "domain_id": "default",
+        "project_id": plan.project_id, "region_name": "RegionOne",
+    });
+    json!({"id": id, "endpoint": endpoint, "token": token, "curl_cli": curl, "signal": signal.to_string()})
 }

@@ -54,7 +54,7 @@ pub(crate) async fn user(cloud: &DevCloud, name: &str) -> Caller {
     let account = cloud.seed().account(name).unwrap();
     let user = json!({"name": account.user, "domain": {"name": account.domain}, "password": account.password});
     let scope = json!({"project": {"name": account.project, "domain": {"id": "default"}}});
-    Caller::from(cloud, log_in(cloud, user, &scope).await)
+    Caller::from(cloud, &log_in(cloud, user, &scope).await)
 }
 
 /// The administrator of the trustee domain, scoped to it.
@@ -62,7 +62,7 @@ pub(crate) async fn trustee_admin(cloud: &DevCloud) -> Caller {
     let admin = &cloud.seed().trustee_admin;
     let user = json!({"id": admin.user_id, "password": admin.password});
     let scope = json!({"domain": {"id": cloud.seed().trustee_domain_id}});
-    Caller::from(cloud, log_in(cloud, user, &scope).await)
+    Caller::from(cloud, &log_in(cloud, user, &scope).await)
 }
 
 impl Caller {
@@ -71,7 +71,7 @@ impl Caller {
         Caller { http: http(), origin, token: String::new(), project: String::new(), info: Value::Null }
     }
 
-    pub(crate) fn from(cloud: &DevCloud, answer: Answer) -> Caller {
+    pub(crate) fn from(cloud: &DevCloud, answer: &Answer) -> Caller {
         assert_eq!(answer.status, 201, "{}", answer.text);
         Caller {
             token: answer.headers["X-Subject-Token"].to_str().unwrap().to_owned(),
@@ -151,7 +151,7 @@ impl Caller {
         self.get(&location).await
     }
 
-    /// Waits until a stack has left IN_PROGRESS; returns it.
+    /// Waits until a stack has left `IN_PROGRESS`; returns it.
     pub(crate) async fn settled(&self, id: &str) -> Value {
         for _ in 0..500 {
             let stack = self.stack(id).await.body["stack"].clone();

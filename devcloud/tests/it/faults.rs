@@ -14,7 +14,7 @@ async fn refused_requests_do_no_work() {
     let cloud = cloud().await;
     let demo = user(&cloud, "demo").await;
     cloud.inject(Fault { times: 2, ..Fault::once("heat", "POST", "/stacks", Effect::Refuse(503)) });
-    let body = cluster(&cloud, "c1", json!({}));
+    let body = cluster(&cloud, "c1", &json!({}));
     for expected in [503, 503, 201] {
         assert_eq!(demo.post(&demo.stacks(), body.clone()).await.status, expected);
     }
@@ -29,7 +29,7 @@ async fn refused_requests_do_no_work() {
 async fn a_dropped_answer_may_or_may_not_have_done_the_work() {
     let cloud = cloud().await;
     let demo = user(&cloud, "demo").await;
-    let body = cluster(&cloud, "c1", json!({}));
+    let body = cluster(&cloud, "c1", &json!({}));
     let stacks = demo.stacks();
     cloud.inject(Fault::once("orchestration", "POST", "", Effect::DropBeforeWork));
     assert!(demo.try_send(Method::POST, &stacks, Some(body.clone()), &[]).await.is_err());

@@ -9,7 +9,7 @@ use crate::client::{Caller, cloud, quick, user};
 use crate::templates::{cluster, output};
 
 async fn created(cloud: &DevCloud, demo: &Caller, name: &str, parameters: Value) -> String {
-    let made = demo.post(&demo.stacks(), cluster(cloud, name, parameters)).await;
+    let made = demo.post(&demo.stacks(), cluster(cloud, name, &parameters)).await;
     assert_eq!(made.status, 201, "{}", made.text);
     made.body["stack"]["id"].as_str().unwrap().to_owned()
 }
@@ -114,7 +114,7 @@ async fn wrong_parameters_are_refused_in_heats_words() {
         ),
         (json!({"prefix": {"a": 1}}), invalid, "Parameter 'prefix' is invalid: Value must be a string"),
     ] {
-        let answer = demo.post(&demo.stacks(), cluster(&cloud, "bad", parameters.clone())).await;
+        let answer = demo.post(&demo.stacks(), cluster(&cloud, "bad", &parameters.clone())).await;
         assert_eq!(answer.status, 400, "{parameters}");
         assert_eq!(answer.body["error"]["message"], message, "{parameters}");
         assert_eq!(answer.body["error"]["type"], kind, "{parameters}");
@@ -124,7 +124,7 @@ async fn wrong_parameters_are_refused_in_heats_words() {
 
 /// Sends the cluster's stack after `change` and returns the refusal's message.
 async fn refused(cloud: &DevCloud, demo: &Caller, change: impl Fn(&mut Value)) -> String {
-    let mut body = cluster(cloud, "bad", json!({}));
+    let mut body = cluster(cloud, "bad", &json!({}));
     change(&mut body);
     let answer = demo.post(&demo.stacks(), body).await;
     assert_eq!(answer.status, 400, "{}", answer.text);
@@ -189,14 +189,14 @@ async fn names_are_unique_per_project_while_they_live() {
     let cloud = cloud().await;
     let (demo, other) = (user(&cloud, "demo").await, user(&cloud, "other").await);
     let id = created(&cloud, &demo, "c1", json!({})).await;
-    let again = demo.post(&demo.stacks(), cluster(&cloud, "c1", json!({}))).await;
+    let again = demo.post(&demo.stacks(), cluster(&cloud, "c1", &json!({}))).await;
     assert_eq!((again.status, again.body["error"]["message"].as_str()), (409, Some("The Stack (c1) already exists.")));
     created(&cloud, &other, "c1", json!({})).await;
     demo.settled(&id).await;
     demo.delete(&path(&demo, "c1", &id)).await;
     demo.settled(&id).await;
     assert_ne!(created(&cloud, &demo, "c1", json!({})).await, id);
-    assert_eq!(user(&cloud, "reader").await.post(&demo.stacks(), cluster(&cloud, "r", json!({}))).await.status, 403);
+    assert_eq!(user(&cloud, "reader").await.post(&demo.stacks(), cluster(&cloud, "r", &json!({}))).await.status, 403);
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn a_whole_update_starts_from_the_defaults() {
     let demo = user(&cloud, "demo").await;
     let id = created(&cloud, &demo, "c1", json!({"number_of_minions": 3})).await;
     let masters = output(&demo.settled(&id).await, "kube_masters").clone();
-    let mut body = cluster(&cloud, "c1", json!({}));
+    let mut body = cluster(&cloud, "c1", &json!({}));
     body.as_object_mut().unwrap().remove("stack_name");
     assert_eq!(demo.put(&path(&demo, "c1", &id), body.clone()).await.status, 202);
     let stack = demo.settled(&id).await;
@@ -306,7 +306,7 @@ async fn rollback_takes_everything_away() {
     let cloud = cloud().await;
     let demo = user(&cloud, "demo").await;
     cloud.set_instance_quota(&demo.project, Some(1));
-    let mut body = cluster(&cloud, "c1", json!({}));
+    let mut body = cluster(&cloud, "c1", &json!({}));
     body["disable_rollback"] = json!(false);
     let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
     assert_eq!(demo.settled(&id).await["stack_status"], "ROLLBACK_COMPLETE");
@@ -322,7 +322,7 @@ async fn a_slow_stack_times_out() {
     };
     let cloud = DevCloud::start(settings).await.unwrap();
     let demo = user(&cloud, "demo").await;
-    let mut body = cluster(&cloud, "c1", json!({}));
+    let mut body = cluster(&cloud, "c1", &json!({}));
     body["timeout_mins"] = json!(1);
     let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
     let stack = demo.settled(&id).await;
@@ -363,7 +363,7 @@ async fn leftover_load_balancers_block_the_delete() {
 async fn load_balancers_of_the_stack_come_and_go_with_it() {
     let cloud = cloud().await;
     let demo = user(&cloud, "demo").await;
-    let mut body = cluster(&cloud, "c1", json!({}));
+    let mut body = cluster(&cloud, "c1", &json!({}));
     body["environment_files"] = json!(["env.yaml", "env_lb.yaml"]);
     let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
     let stack = demo.settled(&id).await;
@@ -383,7 +383,7 @@ async fn lists_filter_sort_and_page() {
     let demo = user(&cloud, "demo").await;
     let mut ids = Vec::new();
     for (name, tags) in [("a", "x,y"), ("b", "x"), ("c", "")] {
-        let mut body = cluster(&cloud, name, json!({}));
+        let mut body = cluster(&cloud, name, &json!({}));
         if !tags.is_empty() {
             body["tags"] = json!(tags);
         }
@@ -453,7 +453,7 @@ async fn templates_are_validated_without_a_stack() {
     let cloud = cloud().await;
     let demo = user(&cloud, "demo").await;
     let url = format!("/orchestration/v1/{}/validate", demo.project);
-    let mut body = cluster(&cloud, "c1", json!({}));
+    let mut body = cluster(&cloud, "c1", &json!({}));
     let good = demo.post(&url, body.clone()).await;
     assert_eq!(good.body["Parameters"]["trustee_password"]["NoEcho"], "true");
     body["parameters"]["nothing"] = json!(1);

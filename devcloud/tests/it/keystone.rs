@@ -119,7 +119,7 @@ async fn the_token_method_changes_scope_and_keeps_expiry() {
     assert!(unscoped.body["token"].get("project").is_none());
     let mut scoped = auth;
     scoped["auth"]["scope"] = json!({"project": {"id": demo.project}});
-    let scoped = Caller::from(&cloud, demo.post("/identity/v3/auth/tokens", scoped).await);
+    let scoped = Caller::from(&cloud, &demo.post("/identity/v3/auth/tokens", scoped).await);
     assert_eq!(scoped.project, demo.project);
     assert_eq!(scoped.info["expires_at"], demo.info["expires_at"]);
 }
@@ -130,12 +130,12 @@ async fn a_trustee_logs_in_unscoped_and_by_trust() {
     let demo = user(&cloud, "demo").await;
     let Trusted { trustee, trust } = trusted(&cloud, &demo).await;
     let me = json!({"id": trustee, "password": "pw"});
-    let unscoped = Caller::from(&cloud, log_in(&cloud, me.clone(), &Value::Null).await);
+    let unscoped = Caller::from(&cloud, &log_in(&cloud, me.clone(), &Value::Null).await);
     assert!(unscoped.info.get("roles").is_none() && unscoped.info.get("catalog").is_none());
     assert_eq!(unscoped.info["user"]["domain"]["name"], "magnum");
     assert_eq!(unscoped.get("/image/v2/images").await.status, 401);
     let by_trust = log_in(&cloud, me, &json!({"OS-TRUST:trust": {"id": trust}})).await;
-    let by_trust = Caller::from(&cloud, by_trust);
+    let by_trust = Caller::from(&cloud, &by_trust);
     assert_eq!(by_trust.info["user"]["name"], "demo");
     assert_eq!(by_trust.project, demo.project);
     assert_eq!(
@@ -238,7 +238,7 @@ async fn application_credentials_log_in_but_make_no_trusts() {
     let given = json!({"id": credential["id"], "secret": credential["secret"]});
     let auth = json!({"identity": {"methods": ["application_credential"], "application_credential": given}});
     let by_credential = demo.post("/identity/v3/auth/tokens", json!({"auth": auth})).await;
-    let by_credential = Caller::from(&cloud, by_credential);
+    let by_credential = Caller::from(&cloud, &by_credential);
     assert_eq!(by_credential.project, demo.project);
     let trust = json!({
         "trustor_user_id": id, "trustee_user_id": id, "project_id": demo.project, "impersonation": true,

@@ -129,7 +129,7 @@ async fn stack(cloud: &DevCloud, demo: &Caller, magnum_url: &str, password: &str
         "cluster_uuid": "cluster-1", "auth_url": cloud.auth_url(), "magnum_url": magnum_url,
         "trustee_user_id": trustee, "trustee_password": password,
     });
-    let made = demo.post(&demo.stacks(), cluster(cloud, "c1", parameters)).await;
+    let made = demo.post(&demo.stacks(), cluster(cloud, "c1", &parameters)).await;
     assert_eq!(made.status, 201, "{}", made.text);
     made.body["stack"]["id"].as_str().unwrap().to_owned()
 }

@@ -4,7 +4,7 @@ use devcloud::DevCloud;
 use serde_json::{Value, json};
 
 /// Body of a POST that creates a cluster's stack without load balancer.
-pub(crate) fn cluster(cloud: &DevCloud, name: &str, parameters: Value) -> Value {
+pub(crate) fn cluster(cloud: &DevCloud, name: &str, parameters: &Value) -> Value {
     let mut all = json!({
         "ssh_key_name": "testkey", "external_network": "public",
         "server_image": cloud.seed().images["fedora-atomic-27"],
