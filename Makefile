@@ -32,7 +32,7 @@ clients: deps ## Only the real clients and the commands of README.md
 	@tests/run.sh clients
 
 bench: deps ## Measure requests per second, statements and Keystone calls per request, memory
-	cargo bench
+	cargo bench --bench cost
 
 deps:
 	@tests/services.sh deps
