@@ -149,7 +149,7 @@ fn restrict(extension: Extension, policy: &X509Policy, sign_for: SignFor) -> Res
             if extension.critical {
                 return Err(refuse("CA certificates are not allowed"));
             }
-            replace(extension, &BasicConstraints { ca: false, path_len_constraint: None }).map(Some)
+            replace(&extension, &BasicConstraints { ca: false, path_len_constraint: None }).map(Some)
         }
         ExtendedKeyUsage::OID => parse::<ExtendedKeyUsage>(&extension).map(|_| Some(extension)),
         SubjectAltName::OID => parse::<SubjectAltName>(&extension).map(|_| Some(extension)),
@@ -170,7 +170,7 @@ fn restrict_usage(extension: Extension, policy: &X509Policy, may_be_ca: bool) ->
         return Err(refuse("the key usage goes beyond what is allowed"));
     }
     // An extension without a single usage would be invalid (RFC 5280, 4.2.1.3).
-    if granted.is_empty() { Ok(None) } else { replace(extension, &KeyUsage(granted)).map(Some) }
+    if granted.is_empty() { Ok(None) } else { replace(&extension, &KeyUsage(granted)).map(Some) }
 }
 
 fn parse<'e, T: Decode<'e>>(extension: &'e Extension) -> Result<T> {
@@ -179,10 +179,10 @@ fn parse<'e, T: Decode<'e>>(extension: &'e Extension) -> Result<T> {
         .map_err(|_| refuse(&format!("its extension {} is malformed", extension_name(name))))
 }
 
-fn replace(extension: Extension, value: &impl Encode) -> Result<Extension> {
+fn replace(extension: &Extension, value: &impl Encode) -> Result<Extension> {
     let bytes = value.to_der().map_err(|error| Error::internal("write an extension", error))?;
     let extn_value = OctetString::new(bytes).map_err(|error| Error::internal("write an extension", error))?;
-    Ok(Extension { extn_value, ..extension })
+    Ok(Extension { extn_value, ..extension.clone() })
 }
 
 fn append(builder: &mut X509Builder, extension: &Extension) -> std::result::Result<(), openssl::error::ErrorStack> {

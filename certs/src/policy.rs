@@ -99,6 +99,12 @@ pub struct X509Policy {
 }
 
 impl X509Policy {
+    /// The same rules with keys of another kind.
+    #[must_use]
+    pub fn with_key(self, key: KeyKind) -> Self {
+        Self { key, ..self }
+    }
+
     /// Allowed extensions by name or dotted number; unknown names are logged and ignored.
     pub fn set_allowed_extensions<S: AsRef<str>>(&mut self, names: &[S]) {
         self.allowed_extensions = names.iter().filter_map(|name| extension(name.as_ref().trim())).collect();

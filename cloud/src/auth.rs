@@ -17,7 +17,7 @@ use reqwest::{Method, RequestBuilder, Url};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::call::{Core, Exchange};
+use crate::core::{Core, Exchange, Repeat};
 use crate::detail;
 use crate::identity::Identity;
 use crate::session::Service;
@@ -131,11 +131,16 @@ impl Login {
             url: self.core.keystone_url(&["auth", "tokens"]),
             headers: Vec::new(),
             body: Some(json!({ "auth": auth })),
-            repeatable: true,
+            repeat: Repeat::Safe,
         };
         let answer = self.core.exchange(&exchange, None, &self.doing).await?;
         if !answer.status.is_success() {
-            return Err(answer.into_error(Service::Keystone, &self.doing, [password.expose()]));
+            let mut error = answer.into_error(Service::Keystone, &self.doing, [password.expose()]);
+            // Keystone says 404 to a trust that is gone. That must never look like the absence of what is to be read.
+            if let Error::Cloud { status: status @ Some(404), .. } = &mut error {
+                *status = Some(401);
+            }
+            return Err(error);
         }
         let secret = answer.header("x-subject-token").map(Secret::new).ok_or_else(|| Error::Cloud {
             service: Service::Keystone.name(),

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::auth::{Auth, Login, UserToken, reference};
-use crate::call::Core;
+use crate::core::Core;
 use crate::identity::Identity;
 use crate::session::{Service, Session};
 use crate::settings::{Credentials, Named, Settings};

@@ -13,8 +13,8 @@ use domain::{Caller, Error, Result, Secret};
 use moka::Expiry;
 use moka::future::Cache;
 
-use crate::call::Core;
 use crate::catalogue::Catalogue;
+use crate::core::Core;
 use crate::session::{Service, Session};
 use crate::token::{Facts, TokenRoot};
 

@@ -14,6 +14,7 @@ mod call;
 mod catalogue;
 mod cinder;
 mod cloud;
+mod core;
 mod detail;
 mod glance;
 mod heat;

@@ -7,7 +7,8 @@ use openstack::session::{ServiceType, Session as Library};
 use reqwest::{Method, Url};
 
 use crate::auth::Auth;
-use crate::call::{Call, Core};
+use crate::call::Call;
+use crate::core::Core;
 use crate::{Barbican, Catalogue, Cinder, Glance, Heat, Keystone, Neutron, Nova, Octavia};
 
 /// The services that are called.

@@ -256,3 +256,14 @@ async fn missing_settings_are_named() {
     let error = cloud::Cloud::new(settings).unwrap().as_domain_admin().caller().await.unwrap_err();
     assert!(error.to_string().contains("trustee_domain_admin"), "{error}");
 }
+
+#[tokio::test]
+async fn only_heats_own_word_makes_a_stack_missing() {
+    let stub = Stub::start(|_, _| Reply::Raw(404, vec![], "<html><body>nginx</body></html>".to_owned())).await;
+    let (status, text) = parts(stub.cloud().as_service().heat().stack("blue").await.unwrap_err());
+    assert_eq!(status, None);
+    assert!(text.contains("not heat"), "{text}");
+    stub.refuse_logins(404);
+    let error = stub.cloud().as_trust("u", &Secret::new("pw"), "gone").heat().stack("blue").await.unwrap_err();
+    assert_eq!(error.cloud_status(), Some(401), "a trust that is gone is no stack that is gone: {error}");
+}

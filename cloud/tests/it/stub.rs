@@ -52,6 +52,7 @@ pub(crate) struct Stub {
     served: AtomicUsize,
     token_life: Mutex<TimeDelta>,
     catalogue: Mutex<Option<Value>>,
+    login_status: AtomicUsize,
 }
 
 impl Stub {
@@ -66,6 +67,7 @@ impl Stub {
             served: AtomicUsize::new(0),
             token_life: Mutex::new(TimeDelta::hours(1)),
             catalogue: Mutex::new(None),
+            login_status: AtomicUsize::new(201),
         });
         let server = stub.clone();
         tokio::spawn(async move {
@@ -88,6 +90,10 @@ impl Stub {
 
     pub(crate) fn set_catalogue(&self, catalogue: Value) {
         *self.catalogue.lock().unwrap() = Some(catalogue);
+    }
+
+    pub(crate) fn refuse_logins(&self, status: usize) {
+        self.login_status.store(status, Ordering::SeqCst);
     }
 
     pub(crate) fn logins(&self) -> usize {
@@ -173,6 +179,11 @@ impl Stub {
         let Some(asked) = read(&mut stream).await else { return };
         if asked.method == "POST" && asked.path == "/v3/auth/tokens" {
             let number = self.logins.fetch_add(1, Ordering::SeqCst) + 1;
+            let status = self.login_status.load(Ordering::SeqCst);
+            if status != 201 {
+                let refusal = json!({"error": {"message": "Could not log in"}});
+                return write(&mut stream, &Reply::Json(u16::try_from(status).unwrap(), refusal)).await;
+            }
             let body: Value = serde_json::from_str(&asked.body).unwrap();
             let scope = &body["auth"]["scope"];
             let project = scope.get("project").or(scope.get("OS-TRUST:trust")).map(|_| "p1");

@@ -1,0 +1,8 @@
+//! The authority from outside, on every key store.
+
+#[cfg(test)]
+mod barbican;
+#[cfg(test)]
+mod lifecycle;
+#[cfg(test)]
+mod world;
