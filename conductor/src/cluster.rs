@@ -72,15 +72,11 @@ pub(crate) fn steps(kind: OperationKind) -> Vec<Step> {
 pub(crate) fn deadline(ctx: &StepCtx, step: &str) -> TimeDelta {
     match step {
         "await_stack" => stack::timeout(ctx) + TimeDelta::minutes(10),
-        "await_resize" => seconds(ctx.deps.options.magnum_rs.update_deadline),
-        "delete_stack" => seconds(ctx.deps.options.magnum_rs.delete_deadline),
-        "delete_load_balancers" => seconds(ctx.deps.options.cluster.pre_delete_lb_timeout.max(10)),
-        _ => seconds(ctx.deps.options.magnum_rs.step_deadline),
+        "await_resize" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
+        "delete_stack" => TimeDelta::seconds(ctx.deps.options.magnum_rs.delete_deadline),
+        "delete_load_balancers" => TimeDelta::seconds(ctx.deps.options.cluster.pre_delete_lb_timeout.max(10)),
+        _ => TimeDelta::seconds(ctx.deps.options.magnum_rs.step_deadline),
     }
-}
-
-fn seconds(option: u64) -> TimeDelta {
-    TimeDelta::seconds(i64::try_from(option).unwrap_or(i64::MAX / 1_000_000))
 }
 
 /// The row, its default node groups and the operation exist since the request was accepted; here the creation starts.

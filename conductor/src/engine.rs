@@ -301,6 +301,11 @@ impl Engine {
         Ok(Advanced::Lost)
     }
 
+    /// Time from now until `at`, on the conductor's clock.
+    pub(crate) fn until(&self, at: DateTime<Utc>) -> Duration {
+        (at - self.deps.clock.now()).to_std().unwrap_or_default()
+    }
+
     fn lease(&self) -> TimeDelta {
         self.deps.lease
     }

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use cloud::heat::StackFilter;
+use cloud::StackFilter;
 use domain::Error;
 use store::WatchedStack;
 use tokio::{sync::mpsc, time::sleep};

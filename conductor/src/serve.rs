@@ -151,5 +151,6 @@ impl Workers {
 }
 
 fn log_lost(id: &str, error: &Error) {
-    warn!(operation.id = id, error = %error, cause = error.source_text(), "operation interrupted, it goes on when its lease has run out");
+    let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    warn!(operation.id = id, error = %error, cause, "operation interrupted, it goes on when its lease has run out");
 }

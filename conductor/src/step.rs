@@ -116,7 +116,7 @@ impl StepCtx {
             return Ok(None);
         };
         let Some(password) = self.trustee_password()? else { return Ok(None) };
-        Ok(Some(self.deps.cloud.as_trust(user, password, trust)))
+        Ok(Some(self.deps.cloud.as_trust(user, &password, trust)))
     }
 
     /// The trustee's password, opened.
@@ -129,14 +129,20 @@ impl StepCtx {
     ///
     /// A trust dies with its owner's roles and a token dies of age; neither may keep a cluster from being looked at or
     /// deleted.
-    pub(crate) async fn with_any<T>(&self, call: impl AsyncFn(&Session) -> Result<T, Error>) -> Result<T, Fail> {
+    pub(crate) async fn with_any<T, F>(&self, call: impl Fn(Session) -> F) -> Result<T, Fail>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let trust = self.as_trust()?;
         let caller = self.caller_if_held()?;
         self.first_allowed(trust.into_iter().chain(caller).chain([self.deps.cloud.as_service().in_project(&self.cluster.project_id)]), call).await
     }
 
     /// Like [`Self::with_any`], but as the caller first: Heat stores who changes a stack and acts for them later.
-    pub(crate) async fn with_caller_first<T>(&self, call: impl AsyncFn(&Session) -> Result<T, Error>) -> Result<T, Fail> {
+    pub(crate) async fn with_caller_first<T, F>(&self, call: impl Fn(Session) -> F) -> Result<T, Fail>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let caller = self.caller_if_held()?;
         let trust = self.as_trust()?;
         self.first_allowed(caller.into_iter().chain(trust), call).await
@@ -146,14 +152,17 @@ impl StepCtx {
         self.op.sealed_token.is_some().then(|| self.as_caller()).transpose()
     }
 
-    async fn first_allowed<T>(
+    async fn first_allowed<T, F>(
         &self,
         sessions: impl Iterator<Item = Session>,
-        call: impl AsyncFn(&Session) -> Result<T, Error>,
-    ) -> Result<T, Fail> {
+        call: impl Fn(Session) -> F,
+    ) -> Result<T, Fail>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let mut refused = None;
         for session in sessions {
-            match call(&session).await {
+            match call(session).await {
                 Err(error) if is_refusal(&error) => {
                     refused.get_or_insert(error);
                 }

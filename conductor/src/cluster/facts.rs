@@ -3,7 +3,6 @@
 use cloud::Session;
 use domain::{Error, Labels};
 use drivers::{Facts, Input};
-use secrecy::SecretString;
 
 use crate::step::{Fail, StepCtx};
 
@@ -17,7 +16,7 @@ pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
         trustee_domain_id: ctx.deps.cloud.trustee_domain_id().await?,
         trustee_user_id: ctx.cluster.trustee_user_id.clone().ok_or_else(|| missing("the trustee's id"))?,
         trustee_username: ctx.cluster.trustee_name(),
-        trustee_password: SecretString::from(password.expose()),
+        trustee_password: password,
         trust_id: ctx.cluster.trust_id.clone().filter(|_| options.trust.cluster_user_trust),
         auth_url: ctx.deps.cloud.auth_url().await?,
         magnum_url: ctx.deps.cloud.magnum_url().await?,
@@ -27,8 +26,10 @@ pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
         discovery_url: ctx.cluster.discovery_url.clone().filter(|url| !url.is_empty()),
         docker_volume_type: volumes.docker,
         etcd_volume_type: volumes.etcd,
+        boot_volume_size: volumes.boot_size,
+        boot_volume_type: volumes.boot,
         service_account_key: keys.public_key,
-        service_account_private_key: SecretString::from(keys.private_key.expose()),
+        service_account_private_key: keys.private_key,
         openstack_ca: ctx.openstack_ca().await?,
         verify_ca: options.drivers.verify_ca,
         nodes_affinity_policy: options.cluster.nodes_affinity_policy.as_str().to_owned(),
@@ -66,6 +67,8 @@ impl StepCtx {
 struct VolumeTypes {
     docker: Option<String>,
     etcd: Option<String>,
+    boot: Option<String>,
+    boot_size: i64,
 }
 
 impl VolumeTypes {
@@ -76,11 +79,16 @@ impl VolumeTypes {
         let wants_docker = ctx.cluster.docker_volume_size.is_some() && docker.is_none();
         let wants_etcd = labels.value("etcd_volume_size").is_some_and(|size| size != "0") && etcd.is_none();
         if wants_docker || wants_etcd {
-            let found = ctx.with_caller_first(async |session| default_type(session).await).await?;
+            let found = ctx.with_caller_first(|session| async move { default_type(&session).await }).await?;
             docker = docker.or_else(|| found.clone());
             etcd = etcd.or(found);
         }
-        Ok(Self { docker, etcd })
+        let boot = named(labels, "boot_volume_type", cinder.default_boot_volume_type.as_ref());
+        let boot_size = match labels.value("boot_volume_size") {
+            None => i64::from(cinder.default_boot_volume_size),
+            Some(size) => size.parse().map_err(|_| Error::invalid("label boot_volume_size must be a whole number of GB"))?,
+        };
+        Ok(Self { docker, etcd, boot, boot_size })
     }
 }
 

@@ -4,7 +4,7 @@
 //! was made must not replace its servers. Whether Heat has taken the change is read from the stack's parameters, so the
 //! step may run twice.
 
-use cloud::heat::Stack;
+use cloud::Stack;
 use domain::{Error, ResizeParams};
 use drivers::StackRequest;
 
@@ -38,8 +38,8 @@ pub(super) async fn update_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     if taken && ctx.op.attempt > 0 {
         return Ok(Next::Done);
     }
-    let body = request.body();
-    match ctx.with_caller_first(async |session| session.heat().patch(&stack.id, &body).await).await {
+    let (id, body) = (&stack.id, &request.body());
+    match ctx.with_caller_first(|session| async move { session.heat().patch(id, body).await }).await {
         Ok(()) => Ok(Next::Wait(chrono::TimeDelta::seconds(1))),
         Err(Fail::Fatal(error)) if error.cloud_status() == Some(409) => Err(Fail::Retry(error)),
         Err(fail) => Err(fail),

@@ -3,7 +3,7 @@
 //! Its name derives from the cluster's uuid and it is tagged with it, so a rerun finds what exists.
 
 use chrono::TimeDelta;
-use cloud::heat::Stack;
+use cloud::Stack;
 use domain::{Error, NodeGroup, Status};
 use drivers::{Driver, Outputs};
 use serde_json::{Value, json};
@@ -27,8 +27,8 @@ impl StepCtx {
 
     /// The stack by its recorded id, else by its derived name; without outputs, which cost Heat a look at everything.
     pub(super) async fn stack(&self) -> Result<Option<Stack>, Fail> {
-        let ident = self.stack_ident();
-        self.with_any(async |session| session.heat().stack(&ident).await).await
+        let ident = &self.stack_ident();
+        self.with_any(|session| async move { session.heat().stack(ident).await }).await
     }
 
     pub(super) fn stack_ident(&self) -> String {
@@ -37,7 +37,7 @@ impl StepCtx {
 
     /// First concrete cause of a failure, in Heat's words.
     pub(super) async fn stack_failure(&self, stack: &Stack) -> String {
-        match self.with_any(async |session| session.heat().failed_reason(&stack.id).await).await {
+        match self.with_any(|session| async move { session.heat().failed_reason(&stack.id).await }).await {
             Ok(Some(cause)) => cause,
             _ => stack.status_reason.clone().unwrap_or_else(|| format!("Stack is {}", stack.status)),
         }
@@ -101,8 +101,8 @@ pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Copies what the stack says about itself into the cluster.
 pub(super) async fn record_outputs(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    let ident = ctx.stack_ident();
-    let found = ctx.with_any(async |session| session.heat().stack_with_outputs(&ident).await).await?;
+    let ident = &ctx.stack_ident();
+    let found = ctx.with_any(|session| async move { session.heat().stack_with_outputs(ident).await }).await?;
     let Some(stack) = found else {
         return Err(vanished(ctx));
     };
@@ -145,7 +145,8 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         let reason = ctx.stack_failure(&stack).await;
         return Err(Fail::Fatal(Error::Refused(format!("Stack {} could not be deleted: {reason}", stack.name))));
     }
-    match ctx.with_any(async |session| session.heat().delete(&stack.id).await).await {
+    let id = &stack.id;
+    match ctx.with_any(|session| async move { session.heat().delete(id).await }).await {
         Ok(_) => Ok(Next::Wait(ctx.deps.poll_interval())),
         Err(Fail::Fatal(error)) if error.cloud_status() == Some(409) => Err(Fail::Retry(error)),
         Err(fail) => Err(fail),

@@ -1,7 +1,7 @@
 //! What a delete does before it takes the stack down.
 
 use chrono::TimeDelta;
-use cloud::octavia::LoadBalancer;
+use cloud::LoadBalancer;
 
 use crate::step::{Fail, Next, StepCtx};
 
@@ -22,15 +22,15 @@ pub(super) async fn delete_load_balancers(ctx: &mut StepCtx) -> Result<Next, Fai
         return Ok(Next::Done);
     }
     let ours = own_network(ctx).await?;
-    let (uuid, project) = (ctx.cluster.uuid.clone(), ctx.cluster.project_id.clone());
-    let all = ctx.with_any(async |session| session.octavia().load_balancers(Some(&project)).await).await?;
-    let left: Vec<LoadBalancer> = all.into_iter().filter(|balancer| ours.made_by_service(balancer, &uuid)).collect();
+    let (uuid, project) = (&ctx.cluster.uuid, &ctx.cluster.project_id);
+    let all = ctx.with_any(|session| async move { session.octavia().load_balancers(Some(project)).await }).await?;
+    let left: Vec<LoadBalancer> = all.into_iter().filter(|balancer| ours.made_by_service(balancer, uuid)).collect();
     if left.is_empty() {
         return Ok(Next::Done);
     }
     for balancer in left.iter().filter(|balancer| !balancer.is_leaving()) {
         delete_floating_ips(ctx, balancer).await?;
-        ctx.with_any(async |session| session.octavia().delete_cascade(&balancer.id).await).await?;
+        ctx.with_any(|session| async move { session.octavia().delete_cascade(&balancer.id).await }).await?;
     }
     let names: Vec<&str> = left.iter().map(|balancer| balancer.name.as_str()).collect();
     ctx.op.reason = Some(format!("Load balancers made by the cluster are still there: {}", names.join(", ")));
@@ -58,9 +58,9 @@ fn is_of_cluster(description: &str, uuid: &str) -> bool {
 }
 
 async fn own_network(ctx: &StepCtx) -> Result<OwnNetwork, Fail> {
-    let ident = ctx.stack_ident();
+    let ident = &ctx.stack_ident();
     let ids = async |kind: &str| {
-        let found = ctx.with_any(async |session| session.heat().resources(&ident, 3, Some(kind)).await).await?;
+        let found = ctx.with_any(|session| async move { session.heat().resources(ident, 3, Some(kind)).await }).await?;
         Ok::<_, Fail>(found.into_iter().filter_map(|resource| resource.physical_id).collect::<Vec<_>>())
     };
     Ok(OwnNetwork { subnets: ids("OS::Neutron::Subnet").await?, balancers: ids("OS::Octavia::LoadBalancer").await? })
@@ -69,9 +69,9 @@ async fn own_network(ctx: &StepCtx) -> Result<OwnNetwork, Fail> {
 /// Floating IPs that Kubernetes put before the load balancer; others are the user's and stay.
 async fn delete_floating_ips(ctx: &StepCtx, balancer: &LoadBalancer) -> Result<(), Fail> {
     let Some(port) = &balancer.vip_port_id else { return Ok(()) };
-    let found = ctx.with_any(async |session| session.neutron().floating_ips(port).await).await?;
+    let found = ctx.with_any(|session| async move { session.neutron().floating_ips(port).await }).await?;
     for ip in found.iter().filter(|ip| ip.description.as_deref().is_some_and(|text| is_of_cluster(text, &ctx.cluster.uuid))) {
-        ctx.with_any(async |session| session.neutron().delete_floating_ip(&ip.id).await).await?;
+        ctx.with_any(|session| async move { session.neutron().delete_floating_ip(&ip.id).await }).await?;
     }
     Ok(())
 }
