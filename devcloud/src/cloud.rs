@@ -55,13 +55,32 @@ impl Default for Settings {
     }
 }
 
-/// A running simulated cloud. Clones share it.
+/// A running simulated cloud. Clones share it; when the last one is dropped it stops.
 #[derive(Clone)]
 pub struct DevCloud {
+    running: Arc<Running>,
+}
+
+struct Running {
     shared: Arc<Shared>,
-    seed: Arc<Seed>,
+    seed: Seed,
     origin: String,
-    server: Arc<Mutex<Option<ServerHandle>>>,
+    server: Mutex<Option<ServerHandle>>,
+}
+
+impl Running {
+    /// Ends timers and played nodes and tells the server to stop; gives the server to wait for.
+    fn end(&self) -> Option<impl Future<Output = ()> + use<>> {
+        self.shared.world().stacks.abandon();
+        let handle = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
+        handle.map(|handle| handle.stop(false))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.end());
+    }
 }
 
 impl DevCloud {
@@ -78,62 +97,63 @@ impl DevCloud {
             .build()
             .map_err(std::io::Error::other)?;
         let mut world = World::new(settings, &origin);
-        let seed = Arc::new(seed::plant(&mut world));
+        let seed = seed::plant(&mut world);
         let shared = Shared::new(world, tokio::runtime::Handle::current(), http);
         let running = server::serve(listener, Arc::clone(&shared))?;
         let handle = running.handle();
         tokio::spawn(running);
-        Ok(DevCloud { shared, seed, origin, server: Arc::new(Mutex::new(Some(handle))) })
+        let server = Mutex::new(Some(handle));
+        Ok(DevCloud { running: Arc::new(Running { shared, seed, origin, server }) })
     }
 
     /// Keystone's URL, ending in `/identity/v3`.
     #[must_use]
     pub fn auth_url(&self) -> String {
-        format!("{}/identity/v3", self.origin)
+        format!("{}/identity/v3", self.running.origin)
     }
 
     /// Root of all services, `http://host:port`.
     #[must_use]
     pub fn origin(&self) -> &str {
-        &self.origin
+        &self.running.origin
     }
 
     /// Puts the container-infra service (`magnum`) at this URL into the catalogue.
     pub fn set_magnum_url(&self, url: &str) {
-        self.shared.world().directory.set_magnum(url);
+        self.running.shared.world().directory.set_magnum(url);
     }
 
     /// Ids, names and passwords of what every cloud starts with.
     #[must_use]
     pub fn seed(&self) -> &Seed {
-        &self.seed
+        &self.running.seed
     }
 
     /// The `OS_*` variables with which the usual clients log in as `user` in `project`; empty when no seeded account
     /// has these names.
     #[must_use]
     pub fn env(&self, project: &str, user: &str) -> Vec<(String, String)> {
-        self.seed.env(project, user, &self.auth_url())
+        self.running.seed.env(project, user, &self.auth_url())
     }
 
     /// Arms a fault.
     pub fn inject(&self, fault: Fault) {
-        self.shared.faults().arm(fault);
+        self.running.shared.faults().arm(fault);
     }
 
     /// Disarms all faults.
     pub fn clear_faults(&self) {
-        self.shared.faults().clear();
+        self.running.shared.faults().clear();
     }
 
     /// Lets every token expire now.
     pub fn expire_tokens(&self) {
-        self.shared.world().directory.expire_all();
+        self.running.shared.world().directory.expire_all();
     }
 
     /// Limits the servers of a project given by id; `None` lifts the limit.
     pub fn set_instance_quota(&self, project_id: &str, limit: Option<u64>) {
-        let mut world = self.shared.world();
+        let mut world = self.running.shared.world();
         match limit {
             Some(limit) => world.instance_quotas.insert(project_id.to_owned(), limit),
             None => world.instance_quotas.remove(project_id),
@@ -142,13 +162,13 @@ impl DevCloud {
 
     /// Changes how long stacks stay in progress from now on.
     pub fn set_stack_delay(&self, delay: Duration) {
-        self.shared.world().settings.stack_delay = delay;
+        self.running.shared.world().settings.stack_delay = delay;
     }
 
     /// What the cloud holds that somebody may have left behind.
     #[must_use]
     pub fn census(&self) -> Census {
-        let mut world = self.shared.world();
+        let mut world = self.running.shared.world();
         crate::octavia::bury(&mut world);
         Census::of(&world)
     }
@@ -156,26 +176,24 @@ impl DevCloud {
     /// Every request so far, in the order in which they were answered.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {
-        self.shared.calls()
+        self.running.shared.calls()
     }
 
     /// Forgets the calls so far.
     pub fn clear_calls(&self) {
-        self.shared.clear_calls();
+        self.running.shared.clear_calls();
     }
 
     /// The text with which a server (by name) was booted, decoded; `None` when there is no such server.
     #[must_use]
     pub fn user_data(&self, server: &str) -> Option<String> {
-        crate::nova::user_data(&self.shared.world(), server)
+        crate::nova::user_data(&self.running.shared.world(), server)
     }
 
     /// Stops serving, closes every played node, and forgets the stacks' timers.
     pub async fn stop(self) {
-        let handle = self.server.lock().unwrap_or_else(PoisonError::into_inner).take();
-        self.shared.world().stacks.abandon();
-        if let Some(handle) = handle {
-            handle.stop(false).await;
+        if let Some(stopped) = self.running.end() {
+            stopped.await;
         }
     }
 }

@@ -64,6 +64,10 @@ impl Call<'_> {
 
     fn create(&self, world: &mut World) -> Answer {
         self.may_write()?;
+        if self.grant.by_credential {
+            let message = "Using method 'application_credential' is not allowed for managing trusts.";
+            return Err(Refusal::new(403, "Forbidden", message));
+        }
         let body = self.request.json()?;
         let id = change::create(world, &self.grant, &body, &self.base)?;
         life::start(self.shared, world, &id);

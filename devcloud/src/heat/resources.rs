@@ -130,8 +130,8 @@ fn server(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusa
 /// its server.
 fn boot_source(world: &mut World, plan: &Plan, properties: &Value) -> Result<(String, Option<String>), Refusal> {
     let image = text(properties, "image");
-    let devices = properties["block_device_mapping_v2"].as_array().into_iter().flatten();
-    let boot = devices.cloned().find(|device| plain(&device["boot_index"]) == "0");
+    let mut devices = properties["block_device_mapping_v2"].as_array().into_iter().flatten();
+    let boot = devices.find(|device| plain(&device["boot_index"]) == "0").cloned();
     let Some(boot) = boot.filter(|_| image.is_empty()) else { return Ok((image.to_owned(), None)) };
     let size = plain(&boot["volume_size"]).parse::<u64>().unwrap_or_default();
     let volume = json!({"name": "", "size": size, "volume_type": boot["volume_type"]});

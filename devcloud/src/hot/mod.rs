@@ -6,6 +6,8 @@ pub(crate) mod eval;
 pub(crate) mod functions;
 pub(crate) mod parameters;
 pub(crate) mod template;
+#[cfg(test)]
+mod tests;
 pub(crate) mod yaml;
 
 use crate::http::Refusal;

@@ -42,7 +42,8 @@ pub(crate) struct Grant {
     pub(crate) domain_scope: Option<String>,
     pub(crate) roles: Vec<String>,
     pub(crate) trust_id: Option<String>,
-    pub(super) by_credential: bool,
+    /// Whether it stems from an application credential, which may not make trusts.
+    pub(crate) by_credential: bool,
 }
 
 impl Grant {
