@@ -11,7 +11,7 @@ use actix_web::{
     body::BoxBody,
     dev::{ServiceRequest, ServiceResponse},
     http::{
-        Uri,
+        StatusCode, Uri,
         header::{self, HeaderMap, HeaderName, HeaderValue},
     },
     middleware::Next,
@@ -76,6 +76,9 @@ pub(crate) async fn gate(
             problem.log();
         }
         stamp(response.headers_mut(), &id, versions.as_ref());
+        if response.status() == StatusCode::UNAUTHORIZED {
+            challenge(&mut response);
+        }
         let elapsed_ms = started.elapsed().as_millis();
         tracing::info!(http.status = response.status().as_u16(), elapsed_ms, "answered");
         Ok(response)
@@ -144,17 +147,14 @@ fn base(request: &ServiceRequest, options: &Options) -> Base {
 
 /// Validates the token, once per request and from the cache when it was seen lately.
 async fn identify(request: &ServiceRequest, deps: &Deps) -> Result<(), Problem> {
-    let refuse = || {
-        let uri = deps.options.www_authenticate_uri();
-        Problem::Unauthorized(format!("Keystone uri=\"{uri}\""))
-    };
     let token = request.headers().get(&TOKEN).and_then(|value| value.to_str().ok()).unwrap_or_default();
     if token.is_empty() {
-        return Err(refuse());
+        return Err(Problem::Unauthorized);
     }
     let token = Secret::new(token);
-    let Some(Validated { mut caller, .. }) = deps.cloud.identity().validate(&token).await? else {
-        return Err(refuse());
+    let Some(Validated { mut caller, .. }) = deps.cloud.identity().validate(&token).await.map_err(Problem::Domain)?
+    else {
+        return Err(Problem::Unauthorized);
     };
     caller.is_admin = deps.policy.is_admin(&caller);
     let span = tracing::Span::current();
@@ -172,7 +172,7 @@ async fn trustee_domain(deps: &Deps) -> Result<Option<Arc<str>>, Problem> {
     if trust.trustee_domain_id.is_none() && trust.trustee_domain_name.is_none() {
         return Ok(None);
     }
-    Ok(Some(deps.cloud.trustee_domain_id().await?.into()))
+    Ok(Some(deps.cloud.trustee_domain_id().await.map_err(Problem::Domain)?.into()))
 }
 
 fn negotiate(request: &ServiceRequest, versions: &mut Option<Versions>) -> Result<Negotiated, Problem> {
@@ -206,6 +206,15 @@ fn accepts_json(headers: &HeaderMap) -> Result<(), Problem> {
         })
     });
     if accepts { Ok(()) } else { Err(Problem::NotAcceptable) }
+}
+
+/// Tells whoever has no token where to get one.
+fn challenge(response: &mut ServiceResponse) {
+    let uri =
+        response.request().app_data::<web::Data<Deps>>().map(|deps| deps.options.www_authenticate_uri().to_owned());
+    if let Ok(value) = HeaderValue::from_str(&format!("Keystone uri=\"{}\"", uri.unwrap_or_default())) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
 }
 
 /// The headers every answer carries.

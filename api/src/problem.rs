@@ -20,8 +20,8 @@ const HELP: &str = "https://docs.openstack.org/magnum/latest/contributor/api-mic
 pub enum Problem {
     /// A rule of the service refused it, or something behind it failed.
     Domain(Error),
-    /// No token, or one that Keystone does not accept; the text is the `WWW-Authenticate` challenge.
-    Unauthorized(String),
+    /// No token, or one that Keystone or a service does not accept. The gate adds the challenge.
+    Unauthorized,
     /// No such path.
     NoRoute,
     /// The path exists, the method does not; the allowed ones, comma separated.
@@ -53,7 +53,7 @@ impl Problem {
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::Domain(error) => status_of(error),
-            Self::Unauthorized(_) => StatusCode::UNAUTHORIZED,
+            Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::NoRoute => StatusCode::NOT_FOUND,
             Self::NoMethod(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::NotAcceptable | Self::NotInVersion { .. } | Self::BadVersion(_) | Self::UnsupportedVersion { .. } => {
@@ -78,7 +78,7 @@ impl Problem {
         match self {
             Self::Domain(error) if status_of(error).is_server_error() => server_text(error),
             Self::Domain(error) => sentence(error.to_string()),
-            Self::Unauthorized(_) => "The request you have made requires authentication.".to_owned(),
+            Self::Unauthorized => "The request you have made requires authentication.".to_owned(),
             Self::NoRoute => "There is nothing at this path.".to_owned(),
             Self::NoMethod(allowed) => format!("This path allows: {allowed}."),
             Self::NotAcceptable => "Answers are application/json, which the Accept header excludes.".to_owned(),
@@ -99,7 +99,7 @@ impl Problem {
     fn body(&self) -> Value {
         let (status, detail) = (self.status(), self.detail());
         match self {
-            Self::Unauthorized(_) => {
+            Self::Unauthorized => {
                 json!({"error": {"code": status.as_u16(), "title": "Unauthorized", "message": detail}})
             }
             Self::UnsupportedVersion { .. } => json!({"errors": [{
@@ -141,9 +141,10 @@ impl Problem {
     }
 }
 
+/// What handlers report. A service that refuses the caller's token, which ended after it was checked, is a 401 here too.
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        Self::Domain(error)
+        if error.cloud_status() == Some(401) { Self::Unauthorized } else { Self::Domain(error) }
     }
 }
 
@@ -169,11 +170,9 @@ impl ResponseError for Problem {
 
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status());
-        match self {
-            Self::Unauthorized(challenge) => response.insert_header((header::WWW_AUTHENTICATE, challenge.as_str())),
-            Self::NoMethod(allowed) => response.insert_header((header::ALLOW, *allowed)),
-            _ => &mut response,
-        };
+        if let Self::NoMethod(allowed) = self {
+            response.insert_header((header::ALLOW, *allowed));
+        }
         response.json(self.body())
     }
 }
@@ -266,9 +265,8 @@ mod tests {
     fn framework_errors_have_no_code_and_the_http_phrase() {
         let error = first(Problem::NoMethod("GET, POST"));
         assert_eq!((&error["code"], &error["title"]), (&json!(""), &json!("Method Not Allowed")));
-        let problem = Problem::Unauthorized("Keystone uri=\"http://k/v3\"".to_owned());
-        assert_eq!(problem.body()["error"]["code"], 401);
-        let answer = problem.error_response();
-        assert_eq!(answer.headers().get("WWW-Authenticate").unwrap(), "Keystone uri=\"http://k/v3\"");
+        assert_eq!(Problem::Unauthorized.body()["error"]["code"], 401);
+        let refused = Error::Cloud { service: "nova", doing: "x".into(), status: Some(401), detail: "x".into() };
+        assert_eq!(Problem::from(refused).status(), StatusCode::UNAUTHORIZED);
     }
 }

@@ -1,8 +1,8 @@
 //! The HTTP server: workers, TLS, limits, and an end that lets requests finish.
 
-use std::{future::Future, io, net::TcpListener, pin::pin, time::Duration};
+use std::{future::Future, io, net::TcpListener, pin::pin, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, middleware::from_fn, web};
+use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web};
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
 
 use crate::{Deps, gate::gate, routes::routes};
@@ -10,18 +10,33 @@ use crate::{Deps, gate::gate, routes::routes};
 /// A client that has not sent its head by then is cut off.
 const SLOW_CLIENT: Duration = Duration::from_secs(30);
 
+/// A hundred years in seconds.
+const NEVER: u64 = 100 * 365 * 24 * 3600;
+
 /// Serves until `shutdown` is ready, then takes no new connection and lets running requests end, for as long as
 /// `[DEFAULT] graceful_shutdown_timeout` says.
 ///
 /// # Errors
 /// The listener or the TLS files cannot be used.
 pub async fn serve(deps: Deps, listener: TcpListener, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let options = std::sync::Arc::clone(&deps.options);
+    let mut running = pin!(start(deps, listener)?);
+    let handle = running.handle();
+    tokio::select! {
+        ended = &mut running => ended,
+        () = shutdown => {
+            let ((), ended) = futures::join!(handle.stop(true), running);
+            ended
+        }
+    }
+}
+
+fn start(deps: Deps, listener: TcpListener) -> io::Result<Server> {
+    let options = Arc::clone(&deps.options);
     let data = web::Data::new(deps);
     let mut server = HttpServer::new(move || App::new().app_data(data.clone()).wrap(from_fn(gate)).configure(routes))
         .client_request_timeout(SLOW_CLIENT)
         .shutdown_timeout(match options.default.graceful_shutdown_timeout {
-            0 => u64::from(u32::MAX),
+            0 => NEVER,
             seconds => seconds,
         })
         .disable_signals();
@@ -33,15 +48,7 @@ pub async fn serve(deps: Deps, listener: TcpListener, shutdown: impl Future<Outp
     } else {
         server.listen(listener)?
     };
-    let mut running = pin!(server.run());
-    let handle = running.handle();
-    tokio::select! {
-        ended = &mut running => ended,
-        () = shutdown => {
-            let ((), ended) = futures::join!(handle.stop(true), running);
-            ended
-        }
-    }
+    Ok(server.run())
 }
 
 fn tls(api: &domain::options::Api) -> io::Result<SslAcceptorBuilder> {

@@ -197,6 +197,28 @@ mod tests {
         assert!(negotiate(Some(b"container-infra \xff")).is_err());
     }
 
+    #[actix_web::test]
+    async fn a_route_is_closed_below_its_version() {
+        use actix_web::{App, HttpMessage, test, web};
+        let handler = |_: Since<7>| async { "resized" };
+        let app = test::init_service(App::new().route("/resize", web::get().to(handler))).await;
+        for (minor, status) in [(6, 406), (7, 200), (14, 200)] {
+            let request = test::TestRequest::with_uri("/resize").to_request();
+            request.extensions_mut().insert(Negotiated { version: Version(minor), service: SERVICES[0] });
+            let answer = test::call_service(&app, request).await;
+            assert_eq!(answer.status(), status, "1.{minor}");
+            if status == 406 {
+                let body: serde_json::Value = test::read_body_json(answer).await;
+                let error = &body["errors"][0];
+                assert_eq!(
+                    (&error["title"], &error["code"], &error["status"]),
+                    (&"Not Acceptable".into(), &"".into(), &406.into())
+                );
+                assert!(error["detail"].as_str().unwrap().starts_with("Version 1.6 was requested"));
+            }
+        }
+    }
+
     #[test]
     fn the_history_has_no_gap() {
         for (index, (minor, sentence)) in HISTORY.iter().enumerate() {
