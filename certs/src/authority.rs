@@ -4,12 +4,14 @@
 //! Keys are made on the blocking pool, because an RSA key costs a tenth of a second and more.
 
 use chrono::{DateTime, Utc};
-use domain::{Cluster, Error, Result, Secret};
+use cloud::Cloud;
+use domain::{Cluster, Error, Options, Result, Secret};
+use store::{Seal, Store};
 
 use crate::Crypto;
-use crate::keep::{CertStore, Kind, Owner};
+use crate::keep::{CertStore, Kind, Owner, is_barbicans};
 use crate::material::{Material, secret_text};
-use crate::policy::{SignFor, X509Policy};
+use crate::policy::{KeyKind, SignFor, X509Policy};
 use crate::x509::{authority, client};
 
 /// What the service shows a cluster's API to be let in, and what it checks the API against.
@@ -46,6 +48,21 @@ impl Authority {
         Self { store, policy }
     }
 
+    /// The authority that `[certificates]` and `[x509]` describe.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when the configured keys would be too weak to be accepted by anything.
+    pub fn from_options(options: &Options, store: Store, seal: Seal, cloud: Cloud) -> Result<Self> {
+        let policy = X509Policy::from(&options.x509);
+        if let KeyKind::Rsa(bits) = policy.key
+            && bits < 2048
+        {
+            return Err(Error::invalid(format!("[x509] rsa_key_size is {bits}, but must be at least 2048")));
+        }
+        let manager = options.certificates.cert_manager_type;
+        Ok(Self::new(CertStore::configured(manager, store, seal, cloud), policy))
+    }
+
     /// Where the keys are kept.
     #[must_use]
     pub fn store(&self) -> &CertStore {
@@ -58,7 +75,7 @@ impl Authority {
     /// [`Error::Database`], [`Error::Cloud`] of Barbican, [`Error::Internal`] of OpenSSL.
     pub async fn issue_ca(&self, cluster: &Cluster, now: DateTime<Utc>) -> Result<String> {
         let owner = Owner::from(cluster);
-        if let Some(reference) = self.store.find(&owner.cluster_uuid, Kind::Ca).await? {
+        if let Some(reference) = self.find(cluster, Kind::Ca).await? {
             return Ok(reference);
         }
         let policy = self.policy.clone();
@@ -75,7 +92,7 @@ impl Authority {
     /// As [`Self::issue_ca`]; [`Error::NotFound`] when there is no CA behind the reference.
     pub async fn issue_client(&self, cluster: &Cluster, ca_ref: &str, now: DateTime<Utc>) -> Result<String> {
         let owner = Owner::from(cluster);
-        if let Some(reference) = self.store.find(&owner.cluster_uuid, Kind::Client).await? {
+        if let Some(reference) = self.find(cluster, Kind::Client).await? {
             return Ok(reference);
         }
         let (ca, policy) = (self.stored(ca_ref).await?, self.policy.clone());
@@ -90,7 +107,7 @@ impl Authority {
     /// As [`Self::issue_ca`].
     pub async fn service_account(&self, cluster: &Cluster) -> Result<ServiceAccountKeys> {
         let owner = Owner::from(cluster);
-        let reference = match self.store.find(&owner.cluster_uuid, Kind::ServiceAccount).await? {
+        let reference = match self.find(cluster, Kind::ServiceAccount).await? {
             Some(reference) => reference,
             None => {
                 let bits = self.policy.service_account_bits;
@@ -154,7 +171,13 @@ impl Authority {
         for reference in references {
             self.store.delete(reference.as_ref()).await?;
         }
-        self.store.delete_all(cluster_uuid).await
+        self.store.delete_all(cluster_uuid, references.iter().any(|r| is_barbicans(r.as_ref()))).await
+    }
+
+    async fn find(&self, cluster: &Cluster, kind: Kind) -> Result<Option<String>> {
+        let recorded = [&cluster.ca_cert_ref, &cluster.magnum_cert_ref];
+        let in_barbican = recorded.into_iter().flatten().any(|reference| is_barbicans(reference));
+        self.store.find(&cluster.uuid, kind, in_barbican).await
     }
 
     async fn stored(&self, reference: &str) -> Result<Material> {
@@ -164,7 +187,7 @@ impl Authority {
 }
 
 fn service_account(bits: u32) -> Result<Material> {
-    let key = crate::policy::KeyKind::Rsa(bits).generate()?;
+    let key = KeyKind::Rsa(bits).generate()?;
     let public = key.public_key_to_pem().doing("write a public key")?;
     let certificate = String::from_utf8(public).map_err(|error| Error::internal("write a public key", error))?;
     Ok(Material { certificate, private_key: crate::material::key_pem(&key)?, passphrase: None })

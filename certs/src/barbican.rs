@@ -9,11 +9,13 @@ use domain::{Error, Result, Secret};
 use rand::Rng;
 use rand::distr::Alphanumeric;
 
-use crate::keep::{Kind, container_name};
+use crate::keep::{Kind, derived_name};
 use crate::material::Material;
 
 /// Characters of a passphrase: 190 bits.
 const PASSPHRASE: usize = 32;
+/// Pages of leftovers removed at once; one attempt leaves three secrets.
+const PAGES: u32 = 10;
 
 /// The store. Acts as the service user: owners cannot read the keys of their own clusters.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ impl BarbicanStore {
 
     /// Reference of the complete pair, if there is one.
     pub(crate) async fn find(&self, cluster_uuid: &str, kind: Kind) -> Result<Option<String>> {
-        let found = self.session().barbican().containers(&container_name(cluster_uuid, kind)).await?;
+        let found = self.session().barbican().containers(&derived_name(cluster_uuid, kind)).await?;
         Ok(found.into_iter().next().map(|container| container.container_ref))
     }
 
@@ -40,7 +42,7 @@ impl BarbicanStore {
         if let Some(existing) = self.find(cluster_uuid, kind).await? {
             return Ok(existing);
         }
-        let name = container_name(cluster_uuid, kind);
+        let name = derived_name(cluster_uuid, kind);
         self.delete_secrets(&name).await?;
         match self.store(&name, material).await {
             Ok(reference) => Ok(reference),
@@ -111,7 +113,7 @@ impl BarbicanStore {
     /// Removes everything of a cluster, also what a crash kept from being recorded.
     pub(crate) async fn delete_all(&self, cluster_uuid: &str) -> Result<()> {
         for kind in Kind::ALL {
-            let name = container_name(cluster_uuid, kind);
+            let name = derived_name(cluster_uuid, kind);
             for container in self.session().barbican().containers(&name).await? {
                 self.delete(&container.container_ref).await?;
             }
@@ -123,14 +125,16 @@ impl BarbicanStore {
     async fn delete_secrets(&self, name: &str) -> Result<()> {
         let session = self.session();
         let barbican = session.barbican();
-        loop {
+        // Bounded, in case Barbican lists what it has deleted.
+        for _ in 0..PAGES {
             let found = barbican.secrets(name).await?;
             if found.is_empty() {
-                return Ok(());
+                break;
             }
             for secret in found {
                 barbican.delete_secret(&secret.secret_ref).await?;
             }
         }
+        Ok(())
     }
 }

@@ -3,10 +3,15 @@
 //! A reference that starts with `http` is Barbican's, any other one is a row's uuid: clusters made before a change of
 //! `[certificates] cert_manager_type` stay readable, and so do those of the original service.
 
-use domain::{Cluster, Result};
-use uuid::Uuid;
+use std::fmt;
+
+use cloud::Cloud;
+use domain::options::CertManager;
+use domain::{Cluster, Error, Result};
+use store::{Seal, Store};
 
 use crate::barbican::BarbicanStore;
+use crate::database::DatabaseStore;
 use crate::material::Material;
 
 /// What a pair is for. Part of derived names: never rename one.
@@ -62,66 +67,119 @@ impl From<&Cluster> for Owner {
     }
 }
 
-/// Id of the row of a pair: the same for the same cluster and kind, whoever computes it.
-pub(crate) fn row_id(cluster_uuid: &str, kind: Kind) -> String {
-    Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("magnum-{cluster_uuid}-{}", kind.as_str()).as_bytes()).to_string()
-}
-
-/// Name of a pair in Barbican.
-pub(crate) fn container_name(cluster_uuid: &str, kind: Kind) -> String {
+/// Name of a pair, the same whoever computes it.
+pub(crate) fn derived_name(cluster_uuid: &str, kind: Kind) -> String {
     format!("magnum-{cluster_uuid}-{}", kind.as_str())
 }
 
-/// Where new pairs go, and where every pair is found.
-#[derive(Clone, Debug)]
+/// `true` for a reference into Barbican.
+pub(crate) fn is_barbicans(reference: &str) -> bool {
+    reference.starts_with("http")
+}
+
+/// Where new pairs go, and where every pair is found. Cheap to clone.
+#[derive(Clone)]
 pub struct CertStore {
-    barbican: BarbicanStore,
+    database: Option<DatabaseStore>,
+    barbican: Option<BarbicanStore>,
+    new_in_barbican: bool,
+}
+
+impl fmt::Debug for CertStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CertStore").field("new_in_barbican", &self.new_in_barbican).finish_non_exhaustive()
+    }
 }
 
 impl CertStore {
-    /// New pairs go to Barbican, in the service user's project.
+    /// Pairs are kept in the database only.
     #[must_use]
-    pub fn barbican(cloud: cloud::Cloud) -> Self {
-        Self { barbican: BarbicanStore::new(cloud) }
+    pub fn database(store: Store, seal: Seal) -> Self {
+        Self { database: Some(DatabaseStore::new(store, seal)), barbican: None, new_in_barbican: false }
     }
 
-    /// Reference of a stored pair, if there is one.
+    /// Pairs are kept in Barbican only, in the service user's project.
+    #[must_use]
+    pub fn barbican(cloud: Cloud) -> Self {
+        Self { database: None, barbican: Some(BarbicanStore::new(cloud)), new_in_barbican: true }
+    }
+
+    /// New pairs go where the option says, older ones are found in either place.
+    #[must_use]
+    pub fn configured(manager: CertManager, store: Store, seal: Seal, cloud: Cloud) -> Self {
+        let new_in_barbican = manager == CertManager::Barbican;
+        Self { barbican: Some(BarbicanStore::new(cloud)), new_in_barbican, ..Self::database(store, seal) }
+    }
+
+    /// Reference of a stored pair, if there is one. Barbican is asked when new pairs go there, or when the cluster is
+    /// known to have others there (`also_in_barbican`).
     ///
     /// # Errors
-    /// [`domain::Error::Database`], [`domain::Error::Cloud`].
-    pub async fn find(&self, cluster_uuid: &str, kind: Kind) -> Result<Option<String>> {
-        self.barbican.find(cluster_uuid, kind).await
+    /// [`Error::Database`], [`Error::Cloud`].
+    pub async fn find(&self, cluster_uuid: &str, kind: Kind, also_in_barbican: bool) -> Result<Option<String>> {
+        if let Some(database) = &self.database
+            && let Some(found) = database.find(cluster_uuid, kind).await?
+        {
+            return Ok(Some(found));
+        }
+        match &self.barbican {
+            Some(barbican) if self.new_in_barbican || also_in_barbican => barbican.find(cluster_uuid, kind).await,
+            _ => Ok(None),
+        }
     }
 
     /// Stores a pair and answers its reference. What is stored already under the derived name stays and is answered.
     ///
     /// # Errors
-    /// [`domain::Error::Database`], [`domain::Error::Cloud`], [`domain::Error::Internal`].
+    /// [`Error::Database`], [`Error::Cloud`], [`Error::Internal`].
     pub async fn put(&self, owner: &Owner, kind: Kind, material: &Material) -> Result<String> {
-        self.barbican.put(&owner.cluster_uuid, kind, material).await
+        match (&self.database, &self.barbican) {
+            (_, Some(barbican)) if self.new_in_barbican => barbican.put(&owner.cluster_uuid, kind, material).await,
+            (Some(database), _) => database.put(owner, kind, material).await,
+            _ => Err(nowhere("new pairs")),
+        }
     }
 
     /// The pair behind a reference; `None` when there is none.
     ///
     /// # Errors
-    /// [`domain::Error::Database`], [`domain::Error::Cloud`], [`domain::Error::Internal`].
+    /// [`Error::Database`], [`Error::Cloud`], [`Error::Internal`].
     pub async fn get(&self, reference: &str) -> Result<Option<Material>> {
-        self.barbican.get(reference).await
+        match (&self.database, &self.barbican) {
+            (_, Some(barbican)) if is_barbicans(reference) => barbican.get(reference).await,
+            (Some(database), _) if !is_barbicans(reference) => database.get(reference).await,
+            _ => Err(nowhere(reference)),
+        }
     }
 
     /// Removes the pair behind a reference; one that is not there is no error.
     ///
     /// # Errors
-    /// [`domain::Error::Database`], [`domain::Error::Cloud`].
+    /// [`Error::Database`], [`Error::Cloud`], [`Error::Internal`].
     pub async fn delete(&self, reference: &str) -> Result<()> {
-        self.barbican.delete(reference).await
+        match (&self.database, &self.barbican) {
+            (_, Some(barbican)) if is_barbicans(reference) => barbican.delete(reference).await,
+            (Some(database), _) if !is_barbicans(reference) => database.delete(reference).await,
+            _ => Err(nowhere(reference)),
+        }
     }
 
-    /// Removes everything stored for a cluster, also what a crash kept from being recorded.
+    /// Removes everything stored for a cluster, also what a crash kept from being recorded. Barbican is asked as in
+    /// [`Self::find`].
     ///
     /// # Errors
-    /// [`domain::Error::Database`], [`domain::Error::Cloud`].
-    pub async fn delete_all(&self, cluster_uuid: &str) -> Result<()> {
-        self.barbican.delete_all(cluster_uuid).await
+    /// [`Error::Database`], [`Error::Cloud`].
+    pub async fn delete_all(&self, cluster_uuid: &str, also_in_barbican: bool) -> Result<()> {
+        if let Some(database) = &self.database {
+            database.delete_all(cluster_uuid).await?;
+        }
+        match &self.barbican {
+            Some(barbican) if self.new_in_barbican || also_in_barbican => barbican.delete_all(cluster_uuid).await,
+            _ => Ok(()),
+        }
     }
+}
+
+fn nowhere(what: &str) -> Error {
+    Error::Internal { doing: format!("find the key store of {what}"), source: None }
 }

@@ -7,6 +7,7 @@
 mod authority;
 mod barbican;
 mod csr;
+mod database;
 mod keep;
 mod material;
 mod policy;

@@ -27,7 +27,12 @@ impl Material {
     /// Certificate and key ready for use.
     pub(crate) fn open(&self) -> Result<Pair> {
         let certificate = X509::from_pem(self.certificate.as_bytes()).doing("read a stored certificate")?;
-        Ok(Pair { certificate, key: self.key()? })
+        let key = self.key()?;
+        if !certificate.public_key().doing("read a stored certificate")?.public_eq(&key) {
+            let doing = "read a stored pair: its key belongs to another certificate".to_owned();
+            return Err(Error::Internal { doing, source: None });
+        }
+        Ok(Pair { certificate, key })
     }
 
     /// The private key, decrypted. Reads what the original stored: PKCS#8 with any of its ciphers, or traditional PEM.

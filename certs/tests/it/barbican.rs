@@ -51,12 +51,12 @@ async fn a_store_that_fails_anywhere_leaves_nothing_and_may_be_repeated() {
             }
             let reference = store.put(&owner(), Kind::Ca, &material).await.unwrap();
             assert_eq!(store.put(&owner(), Kind::Ca, &material).await.unwrap(), reference);
-            assert_eq!(store.find(CLUSTER, Kind::Ca).await.unwrap().as_ref(), Some(&reference));
+            assert_eq!(store.find(CLUSTER, Kind::Ca, false).await.unwrap().as_ref(), Some(&reference));
             let census = dev.census();
             assert_eq!((census.secrets.len(), census.containers.len()), (3, 1), "position {position}, {effect:?}");
             let read = store.get(&reference).await.unwrap().unwrap();
             assert_eq!(read.certificate, material.certificate);
-            store.delete_all(CLUSTER).await.unwrap();
+            store.delete_all(CLUSTER, false).await.unwrap();
             assert_eq!(dev.census(), before);
         }
     }
@@ -81,9 +81,9 @@ async fn secrets_of_a_dead_process_are_removed_before_and_after() {
     store.put(&owner(), Kind::Ca, &material).await.unwrap();
     assert_eq!(dev.census().secrets.len(), 3);
     leave().await;
-    store.delete_all(CLUSTER).await.unwrap();
+    store.delete_all(CLUSTER, false).await.unwrap();
     assert_eq!(dev.census(), before);
-    store.delete_all(CLUSTER).await.unwrap();
+    store.delete_all(CLUSTER, false).await.unwrap();
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use certs::{Authority, CertStore, SignFor};
 use chrono::Utc;
 use domain::Error;
 
-use crate::world::{CLUSTER, authority, cluster, devcloud};
+use crate::world::{CLUSTER, authority, cluster, database, devcloud};
 
 fn openssl(dir: &Path, args: &[&str]) -> String {
     let out = Command::new("openssl").current_dir(dir).args(args).output().unwrap();
@@ -74,6 +74,12 @@ async fn live(authority: &Authority) {
     let gone = authority.ca_certificate(&ca_ref).await;
     assert!(matches!(gone, Err(Error::NotFound { .. })), "{gone:?}");
     assert!(authority.sign(&ca_ref, &csr, SignFor::Owner, now).await.is_err());
+}
+
+#[tokio::test]
+async fn in_the_database() {
+    let (_dir, store, seal) = database().await;
+    live(&authority(CertStore::database(store, seal))).await;
 }
 
 #[tokio::test]

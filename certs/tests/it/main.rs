@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod barbican;
 #[cfg(test)]
+mod database;
+#[cfg(test)]
 mod lifecycle;
 #[cfg(test)]
 mod world;

@@ -7,6 +7,8 @@ use chrono::Utc;
 use cloud::{Cloud, Credentials, Named, Settings};
 use devcloud::DevCloud;
 use domain::{Cluster, Labels, Secret, Status};
+use store::{PoolOptions, Seal, Store};
+use tempfile::TempDir;
 
 pub(crate) const CLUSTER: &str = "5d12f6fd-a196-4bf0-ae4c-1f639a523a52";
 
@@ -32,6 +34,16 @@ pub(crate) async fn devcloud() -> (DevCloud, Cloud) {
     };
     let cloud = Cloud::new(settings).unwrap();
     (dev, cloud)
+}
+
+/// A fresh SQLite database and a key to seal with.
+pub(crate) async fn database() -> (TempDir, Store, Seal) {
+    let dir = tempfile::tempdir().unwrap();
+    let url = format!("sqlite:///{}", dir.path().join("certs.sqlite").display());
+    let store = Store::connect(&url, PoolOptions::default()).await.unwrap();
+    store.migrate().await.unwrap();
+    let seal = Seal::from_file_or_create(&dir.path().join("secret.key")).unwrap();
+    (dir, store, seal)
 }
 
 pub(crate) fn authority(store: CertStore) -> Authority {
