@@ -87,18 +87,13 @@ impl DevCloud {
     /// Starts a cloud with its seed data on the current tokio runtime; it serves when this returns.
     ///
     /// # Errors
-    /// The address cannot be bound, or the nodes' HTTP client cannot be made.
+    /// The address cannot be bound.
     pub async fn start(settings: Settings) -> std::io::Result<DevCloud> {
         let listener = TcpListener::bind((settings.host.as_str(), settings.port))?;
         let origin = format!("http://{}:{}", settings.host, listener.local_addr()?.port());
-        let http = reqwest::Client::builder()
-            .timeout(Duration::from_secs(30))
-            .no_proxy()
-            .build()
-            .map_err(std::io::Error::other)?;
         let mut world = World::new(settings, &origin);
         let seed = seed::plant(&mut world);
-        let shared = Shared::new(world, tokio::runtime::Handle::current(), http);
+        let shared = Shared::new(world, tokio::runtime::Handle::current());
         let running = server::serve(listener, Arc::clone(&shared))?;
         let handle = running.handle();
         tokio::spawn(running);

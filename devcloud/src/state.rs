@@ -1,7 +1,8 @@
 //! What the cloud holds: one world behind one lock, and what lives beside it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use indexmap::IndexMap;
@@ -98,23 +99,30 @@ pub(crate) struct Shared {
     faults: Mutex<Faults>,
     calls: Mutex<Vec<Call>>,
     pub(crate) runtime: Handle,
-    /// Client of the played nodes.
-    pub(crate) http: reqwest::Client,
+    /// Client of the played nodes, made when the first one needs it, because loading the system's CAs takes long.
+    http: OnceLock<Result<reqwest::Client, String>>,
 }
 
 impl Shared {
-    pub(crate) fn new(world: World, runtime: Handle, http: reqwest::Client) -> Arc<Shared> {
+    pub(crate) fn new(world: World, runtime: Handle) -> Arc<Shared> {
         Arc::new(Shared {
             world: Mutex::new(world),
             faults: Mutex::new(Faults::default()),
             calls: Mutex::new(Vec::new()),
             runtime,
-            http,
+            http: OnceLock::new(),
         })
     }
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The played nodes' HTTP client; the error says why there is none.
+    pub(crate) fn http(&self) -> Result<&reqwest::Client, String> {
+        let client = || reqwest::Client::builder().timeout(Duration::from_secs(30)).no_proxy().build();
+        let made = self.http.get_or_init(|| client().map_err(|error| format!("no HTTP client: {error}")));
+        made.as_ref().map_err(Clone::clone)
     }
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {

@@ -96,7 +96,7 @@ async fn bring_up(shared: &Arc<Shared>, stack_id: &str, facts: &Facts) -> Result
         .map_err(|error| format!("output api_address \"{}\" is no URL: {error}", facts.api_address))?;
     let host = url.host_str().unwrap_or_default().to_owned();
     let port = url.port_or_known_default().unwrap_or(6443);
-    let acceptor = if facts.tls { Some(certificate::obtain(&shared.http, facts, &host).await?) } else { None };
+    let acceptor = if facts.tls { Some(certificate::obtain(shared.http()?, facts, &host).await?) } else { None };
     let listener = TcpListener::bind((host.as_str(), port))
         .await
         .map_err(|error| format!("cannot listen on the cluster's API address {host}:{port}: {error}"))?;
