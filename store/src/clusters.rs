@@ -152,7 +152,7 @@ pub(crate) async fn write_progress(
     Ok(())
 }
 
-/// MySQL's TEXT holds 64 KiB; a reason that long helps nobody.
+/// `MySQL`'s TEXT holds 64 KiB; a reason that long helps nobody.
 pub(crate) fn fitting(mut text: String) -> String {
     const MOST: usize = 16_000;
     if text.len() > MOST {

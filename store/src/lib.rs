@@ -1,6 +1,6 @@
 //! What is durable: rows, operations, leases, doorbell.
 //!
-//! [`Store`] speaks to SQLite, MariaDB or MySQL, and PostgreSQL with the same statements. One method is one intention and
+//! [`Store`] speaks to SQLite, MariaDB or `MySQL`, and PostgreSQL with the same statements. One method is one intention and
 //! one transaction; nothing in here waits for another service while a transaction is open.
 //!
 //! [`Doorbell`] tells conductors that an operation is due. It carries ids only and may lose, double or delay them: the
@@ -57,7 +57,7 @@ impl Store {
     /// Opens the database at `url` without touching its schema.
     ///
     /// Understood are `sqlite:///path` (absolute with four slashes, created when missing), `mysql://`, `postgresql://` and
-    /// SQLAlchemy's spellings with a driver name (`mysql+pymysql://`, `postgresql+psycopg2://`).
+    /// `SQLAlchemy`'s spellings with a driver name (`mysql+pymysql://`, `postgresql+psycopg2://`).
     ///
     /// # Errors
     /// `Invalid` for a URL that is not one of these or names a database in memory, which every restart would lose;

@@ -27,7 +27,7 @@ pub struct PoolOptions {
     pub max_retries: i64,
     /// Pause between those attempts.
     pub retry_interval: Duration,
-    /// SQL mode set on each MySQL session; empty keeps the server's.
+    /// SQL mode set on each `MySQL` session; empty keeps the server's.
     pub mysql_sql_mode: String,
 }
 

@@ -27,7 +27,7 @@ pub(crate) trait Row: Sized + Send {
     fn values(&self) -> Vec<Value>;
 
     /// The values with times as the table keeps them: Magnum's tables have whole seconds, ours microseconds. Rounding is
-    /// left to nobody, because MySQL rounds up.
+    /// left to nobody, because `MySQL` rounds up.
     fn stored(&self) -> impl Iterator<Item = (&'static str, Value)> {
         let digits = if Self::TABLE.starts_with("rs_") { 6 } else { 0 };
         Self::COLUMNS.iter().copied().zip(self.values()).map(move |(column, value)| match value {
@@ -139,10 +139,13 @@ plain!(String, text; i64, int; bool, flag; DateTime<Utc>, time);
 /// JSON in a text column; NULL and what is no such JSON read as empty, the latter with a complaint.
 fn json<T: DeserializeOwned + Default>(cells: &mut Cells<'_>, column: &str) -> T {
     let Some(text) = cells.text(column).filter(|text| !text.is_empty()) else { return T::default() };
-    serde_json::from_str::<Option<T>>(&text).map(Option::unwrap_or_default).unwrap_or_else(|error| {
-        cells.complain(column, &error.to_string());
-        T::default()
-    })
+    match serde_json::from_str::<Option<T>>(&text) {
+        Ok(value) => value.unwrap_or_default(),
+        Err(error) => {
+            cells.complain(column, &error.to_string());
+            T::default()
+        }
+    }
 }
 
 fn text_of(value: &impl serde::Serialize) -> Value {

@@ -1,4 +1,4 @@
-//! Database URLs in our spelling and in SQLAlchemy's.
+//! Database URLs in our spelling and in `SQLAlchemy`'s.
 
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ impl DatabaseUrl {
         }
     }
 
-    /// SQLAlchemy's rule: everything after the third slash is the path, so that an absolute one has four slashes.
+    /// `SQLAlchemy`'s rule: everything after the third slash is the path, so that an absolute one has four slashes.
     fn lite(rest: &str) -> Result<Self> {
         let path = rest.split('?').next().unwrap_or_default().strip_prefix('/').unwrap_or_default();
         if path.is_empty() || path.contains(":memory:") {
