@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use domain::{Caller, Error, Result};
-use openstack::session::{ServiceType, Session as Library};
+use openstack::session::ServiceType;
 use reqwest::{Method, Url};
 
 use crate::auth::Auth;
@@ -108,14 +108,12 @@ impl ServiceType for Service {
 pub struct Session {
     pub(crate) core: Arc<Core>,
     pub(crate) auth: Auth,
-    library: Library,
     project: Option<String>,
 }
 
 impl Session {
     pub(crate) fn new(core: Arc<Core>, auth: Auth) -> Self {
-        let library = core.library.clone().with_auth_type(auth.clone());
-        Self { core, auth, library, project: None }
+        Self { core, auth, project: None }
     }
 
     /// The same identity, but Heat is addressed in another project: an admin may read, change and delete single stacks
@@ -213,7 +211,9 @@ impl Session {
         // Asked first because its errors say what is wrong with the token; the library's do not.
         self.auth.facts().await?;
         let nothing: [&str; 0] = [];
-        let mut url = self.library.get_endpoint(service, nothing).await.map_err(|error| {
+        // A fresh copy each time: a session of the library remembers addresses for ever, but a new login may bring others.
+        let library = self.core.library.clone().with_auth_type(self.auth.clone());
+        let mut url = library.get_endpoint(service, nothing).await.map_err(|error| {
             let text = error.to_string();
             let detail = text.split_once(": ").map_or(text.as_str(), |(_, cause)| cause).to_owned();
             Error::Cloud { service: service.name(), doing: doing.to_owned(), status: None, detail }

@@ -69,7 +69,7 @@ async fn rows_of_the_original_service_are_read() {
     let authority = authority(CertStore::database(store.clone(), seal));
     assert_eq!(authority.ca_certificate(&row.uuid).await.unwrap().trim_end(), row.certificate.clone().unwrap());
     authority.issue_client(&cluster(), &row.uuid, Utc::now()).await.unwrap();
-    authority.delete_all(CLUSTER, &[row.uuid.clone()]).await.unwrap();
+    authority.delete_all(CLUSTER, std::slice::from_ref(&row.uuid)).await.unwrap();
     assert!(matches!(store.keypair(&row.uuid).await, Err(Error::NotFound { .. })));
 }
 

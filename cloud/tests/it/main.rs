@@ -9,4 +9,6 @@ mod simulated;
 #[cfg(test)]
 mod stub;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tokens;

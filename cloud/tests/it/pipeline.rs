@@ -267,3 +267,17 @@ async fn only_heats_own_word_makes_a_stack_missing() {
     let error = stub.cloud().as_trust("u", &Secret::new("pw"), "gone").heat().stack("blue").await.unwrap_err();
     assert_eq!(error.cloud_status(), Some(401), "a trust that is gone is no stack that is gone: {error}");
 }
+
+#[tokio::test]
+async fn a_new_login_brings_new_addresses() {
+    let stub =
+        Stub::start(|a, n| if n == 1 && a.header("x-auth-token") == Some("login-1") { fault(401) } else { stack() })
+            .await;
+    let session = stub.cloud().as_service();
+    session.heat().stack("blue").await.unwrap();
+    stub.set_catalogue(json!([{"type": "orchestration", "endpoints": [
+        {"interface": "public", "region": "R", "url": format!("{}/moved/v1/p1", stub.url)}]}]));
+    session.heat().stack("blue").await.unwrap();
+    session.heat().stack("blue").await.unwrap();
+    assert!(stub.asked().last().unwrap().path.starts_with("/moved/v1/p1/stacks/blue"));
+}
