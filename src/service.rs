@@ -76,7 +76,8 @@ impl Parts {
     /// Creates the schema in an empty database; an older one is left to the operator.
     async fn migrate_if_empty(&self) -> Outcome {
         if self.store.is_empty().await? {
-            info!(migrations = self.store.migrate().await?.len(), "created the database schema");
+            let applied = self.store.migrate().await?;
+            info!(migrations = applied.len(), "created the database schema");
         }
         self.require_schema().await
     }
