@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Weak;
 
+use chrono::{DateTime, Utc};
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -51,7 +52,9 @@ async fn connection(stream: TcpStream, acceptor: Option<SslAcceptor>, cluster: C
 
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, cluster: Cluster) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer(&cluster, request.method().as_str(), request.uri().path());
+        let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+        let table = accept.contains("as=Table");
+        let answer = answer(&cluster, request.method().as_str(), request.uri().path(), table);
         async move { Ok::<_, Infallible>(answer) }
     });
     if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
@@ -59,7 +62,7 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, cluster: Cluster) {
     }
 }
 
-fn answer(cluster: &Cluster, method: &str, path: &str) -> Response<String> {
+fn answer(cluster: &Cluster, method: &str, path: &str, table: bool) -> Response<String> {
     let (major, minor, version) = VERSION;
     let body = match (method, path.trim_end_matches('/')) {
         ("GET", "/healthz" | "/readyz" | "/livez") => return reply(StatusCode::OK, "text/plain", "ok".to_owned()),
@@ -69,6 +72,7 @@ fn answer(cluster: &Cluster, method: &str, path: &str) -> Response<String> {
         ("GET", "/api") => json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
         ("GET", "/apis") => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []}),
         ("GET", "/api/v1") => resources(),
+        ("GET", "/api/v1/nodes") if table => node_table(&nodes(cluster)),
         ("GET", "/api/v1/nodes") => list("NodeList", &nodes(cluster)),
         ("GET", "/api/v1/pods" | "/api/v1/namespaces/default/pods") => list("PodList", &[]),
         ("GET", "/api/v1/services" | "/api/v1/namespaces/default/services") => list("ServiceList", &[]),
@@ -100,11 +104,43 @@ fn list(kind: &str, items: &[Value]) -> Value {
 }
 
 fn resources() -> Value {
-    let rows = [("nodes", "Node", false), ("namespaces", "Namespace", false), ("pods", "Pod", true), ("services", "Service", true)]
-        .map(|(name, kind, namespaced)| {
-            json!({"name": name, "singularName": "", "namespaced": namespaced, "kind": kind, "verbs": ["get", "list"]})
-        });
+    let rows = [
+        ("nodes", "Node", "no", false),
+        ("namespaces", "Namespace", "ns", false),
+        ("pods", "Pod", "po", true),
+        ("services", "Service", "svc", true),
+    ]
+    .map(|(name, kind, short, namespaced)| {
+        json!({
+            "name": name, "singularName": "", "shortNames": [short], "namespaced": namespaced, "kind": kind,
+            "verbs": ["get", "list"],
+        })
+    });
     json!({"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": "v1", "resources": rows})
+}
+
+/// The nodes as the table that kubectl prints.
+fn node_table(nodes: &[Value]) -> Value {
+    let columns =
+        [("Name", "string"), ("Status", "string"), ("Roles", "string"), ("Age", "string"), ("Version", "string")]
+            .map(|(name, kind)| json!({"name": name, "type": kind, "format": "", "description": "", "priority": 0}));
+    let rows: Vec<Value> = nodes
+        .iter()
+        .map(|node| {
+            let metadata = &node["metadata"];
+            let role = if text(metadata, "name").contains("master") { "master" } else { "node" };
+            let object = json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata});
+            json!({"cells": [metadata["name"], "Ready", role, age(metadata), VERSION.2], "object": object})
+        })
+        .collect();
+    json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns, "rows": rows})
+}
+
+/// Seconds since something was created, as kubectl shows an age.
+fn age(metadata: &Value) -> String {
+    let created = DateTime::parse_from_rfc3339(text(metadata, "creationTimestamp"));
+    let seconds = created.map_or(0, |at| (Utc::now() - at.with_timezone(&Utc)).num_seconds());
+    if seconds < 120 { format!("{seconds}s") } else { format!("{}m", seconds / 60) }
 }
 
 /// One Ready node for every server of the stack.

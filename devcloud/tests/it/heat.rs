@@ -460,3 +460,76 @@ async fn templates_are_validated_without_a_stack() {
     assert_eq!(demo.post(&url, body).await.status, 400);
     assert!(cloud.census().stacks.is_empty());
 }
+
+#[tokio::test]
+async fn servers_may_boot_from_volumes() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let before = cloud.census();
+    let image = "      image: {get_param: image}";
+    let device = "      block_device_mapping_v2: [{boot_index: 0, image: {get_param: image}, volume_size: 7}]";
+    let mut body = cluster(&cloud, "c1", &json!({"docker_volume_size": 0, "number_of_minions": 0}));
+    let node = body["files"]["node.yaml"].as_str().unwrap().replace(image, device);
+    body["files"]["node.yaml"] = json!(node);
+    let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
+    demo.settled(&id).await;
+    let volumes = demo.get(&format!("/volume/v3/{}/volumes/detail", demo.project)).await.body;
+    assert_eq!((&volumes["volumes"][0]["size"], &volumes["volumes"][0]["status"]), (&json!(7), &json!("in-use")));
+    demo.delete(&path(&demo, "c1", &id)).await;
+    demo.settled(&id).await;
+    assert_eq!(cloud.census(), before, "Nova deletes the volume with its server");
+}
+
+#[tokio::test]
+async fn many_stacks_at_once_leave_nothing() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    let before = cloud.census();
+    let mut lives = tokio::task::JoinSet::new();
+    for number in 0..30 {
+        let (cloud, demo) = (cloud.clone(), demo.clone());
+        lives.spawn(async move {
+            let name = format!("c{number}");
+            let id = created(&cloud, &demo, &name, json!({"number_of_minions": number % 4})).await;
+            let body = json!({"parameters": {"number_of_minions": 2}});
+            assert_eq!(demo.patch(&path(&demo, &name, &id), body).await.status, 202, "while it is being created");
+            assert_eq!(demo.settled(&id).await["stack_status"], "UPDATE_COMPLETE");
+            assert_eq!(demo.delete(&path(&demo, &name, &id)).await.status, 204);
+            assert_eq!(demo.delete(&path(&demo, &name, &id)).await.status, 204, "once more changes nothing");
+            assert_eq!(demo.settled(&id).await["stack_status"], "DELETE_COMPLETE");
+            assert_eq!(demo.delete(&path(&demo, &name, &id)).await.status, 404);
+            assert_eq!(demo.patch(&path(&demo, &name, &id), json!({})).await.status, 404);
+        });
+    }
+    lives.join_all().await;
+    assert_eq!(cloud.census(), before);
+}
+
+#[tokio::test]
+async fn a_missing_volume_type_or_port_fails_the_stack() {
+    let cloud = cloud().await;
+    let demo = user(&cloud, "demo").await;
+    for (from, to, start) in [
+        (
+            "properties:\n      size: {get_param: volume_size}",
+            "properties: {size: 1, volume_type: gold}",
+            "Resource CREATE failed: NotFound: resources.kube_masters.resources[0].resources.docker_volume: Volume type",
+        ),
+        (
+            "networks: [{port: {get_resource: eth0}}]",
+            "networks: [{port: nothing}]",
+            "Resource CREATE failed: NotFound: resources.kube_masters.resources[0].resources.server: Port nothing",
+        ),
+    ] {
+        let mut body = cluster(&cloud, "c1", &json!({}));
+        let node = body["files"]["node.yaml"].as_str().unwrap().replace(from, to);
+        assert_ne!(body["files"]["node.yaml"], json!(node));
+        body["files"]["node.yaml"] = json!(node);
+        let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
+        let stack = demo.settled(&id).await;
+        let reason = stack["stack_status_reason"].as_str().unwrap();
+        assert!(reason.starts_with(start), "{reason}");
+        demo.delete(&path(&demo, "c1", &id)).await;
+        demo.settled(&id).await;
+    }
+}

@@ -121,17 +121,22 @@ async fn stage(ca: &Arc<Authority>, patience: Duration) -> (DevCloud, String) {
 }
 
 async fn stack(cloud: &DevCloud, demo: &Caller, magnum_url: &str, password: &str) -> String {
+    let body = cluster(cloud, "c1", &parameters(cloud, magnum_url, password).await);
+    let made = demo.post(&demo.stacks(), body).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    made.body["stack"]["id"].as_str().unwrap().to_owned()
+}
+
+/// Makes a trustee with the password `secret`; gives the parameters that a node needs, with another password perhaps.
+async fn parameters(cloud: &DevCloud, magnum_url: &str, password: &str) -> Value {
     let admin = trustee_admin(cloud).await;
     let body =
         json!({"user": {"name": "cluster-1_p", "password": "secret", "domain_id": cloud.seed().trustee_domain_id}});
     let trustee = admin.post("/identity/v3/users", body).await.body["user"]["id"].clone();
-    let parameters = json!({
+    json!({
         "cluster_uuid": "cluster-1", "auth_url": cloud.auth_url(), "magnum_url": magnum_url,
         "trustee_user_id": trustee, "trustee_password": password,
-    });
-    let made = demo.post(&demo.stacks(), cluster(cloud, "c1", &parameters)).await;
-    assert_eq!(made.status, 201, "{}", made.text);
-    made.body["stack"]["id"].as_str().unwrap().to_owned()
+    })
 }
 
 fn kube(ca: &Authority, with_identity: bool) -> reqwest::Client {
@@ -162,6 +167,9 @@ async fn a_played_node_serves_the_api_with_its_signed_certificate() {
         nodes["items"].as_array().unwrap().iter().map(|node| node["metadata"]["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["c1-master-0", "c1-minion-0"]);
     assert_eq!(nodes["items"][0]["status"]["conditions"][0]["type"], "Ready");
+    let table = kube_client.get(format!("{address}/api/v1/nodes")).header("Accept", "application/json;as=Table;v=v1");
+    let table: Value = table.send().await.unwrap().json().await.unwrap();
+    assert_eq!(table["rows"][0]["cells"].as_array().unwrap()[..3], ["c1-master-0", "Ready", "master"]);
     assert!(kube(&ca, false).get(format!("{address}/healthz")).send().await.is_err(), "clients need a certificate");
     assert!(kube(&Authority::new(), true).get(format!("{address}/healthz")).send().await.is_err(), "of this CA");
     demo.patch(&format!("{}/c1/{id}", demo.stacks()), json!({"parameters": {"number_of_minions": 3}})).await;
@@ -202,4 +210,24 @@ async fn a_wrong_trustee_password_fails_the_stack() {
     let reason = demo.settled(&id).await["stack_status_reason"].as_str().unwrap().to_owned();
     assert!(reason.contains("/auth/tokens as the trustee answered 401"), "{reason}");
     assert!(!reason.contains("wrong"), "no password in a reason");
+}
+
+#[tokio::test]
+async fn without_tls_a_node_serves_plainly_and_asks_nobody() {
+    let ca = Authority::new();
+    ca.refuse.store(true, Ordering::Relaxed);
+    let (cloud, magnum_url) = stage(&ca, Duration::from_millis(100)).await;
+    let demo = user(&cloud, "demo").await;
+    let mut given = parameters(&cloud, &magnum_url, "secret").await;
+    given["tls_disabled"] = json!(true);
+    let mut body = cluster(&cloud, "c1", &given);
+    let template = body["template"].as_str().unwrap().replace("https://ADDRESS:6443", "http://ADDRESS:8080");
+    body["template"] =
+        json!(template.replace("  cluster_uuid:\n", "  tls_disabled: {type: boolean}\n  cluster_uuid:\n"));
+    let made = demo.post(&demo.stacks(), body).await;
+    let stack = demo.settled(made.body["stack"]["id"].as_str().unwrap()).await;
+    assert_eq!(stack["stack_status"], "CREATE_COMPLETE", "{}", stack["stack_status_reason"]);
+    let address = output(&stack, "api_address").as_str().unwrap();
+    assert!(address.starts_with("http://127."), "{address}");
+    assert_eq!(reqwest::get(format!("{address}/healthz")).await.unwrap().text().await.unwrap(), "ok");
 }
