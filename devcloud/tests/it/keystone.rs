@@ -101,11 +101,11 @@ async fn tokens_are_validated_revoked_and_expire() {
 
 #[tokio::test]
 async fn short_lived_tokens_end_by_themselves() {
-    let settings = Settings { token_life: Duration::from_millis(300), ..quick() };
+    let settings = Settings { token_life: Duration::from_millis(1500), ..quick() };
     let cloud = DevCloud::start(settings).await.unwrap();
     let demo = user(&cloud, "demo").await;
     assert_eq!(demo.get("/image/v2/images").await.status, 200);
-    tokio::time::sleep(Duration::from_millis(350)).await;
+    tokio::time::sleep(Duration::from_millis(1550)).await;
     assert_eq!(demo.get("/image/v2/images").await.status, 401);
 }
 

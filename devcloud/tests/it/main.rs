@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something unexpected is missing")]
 
 mod client;
+mod failures;
 mod faults;
 mod heat;
 mod keystone;
 mod played;
+mod refusals;
 mod services;
 mod templates;
