@@ -4,6 +4,11 @@
 //! Every service keeps real state, refuses what the real one refuses, and words its refusals alike. Heat evaluates the
 //! template it is given; where asked to, the simulated nodes call back as real ones do and serve TLS on the cluster's
 //! API address. Nothing here knows the product under test: it is driven by HTTP alone.
+//!
+//! Simpler than a real cloud: a stack's resources exist as soon as the request is answered and only its status takes time;
+//! a stack's resources are built in order, so a failure leaves the later ones out; wait conditions and software deployments
+//! always succeed; no packet flows but to the played API servers, for whose sake addresses lie in 127.0.0.0/8 where nodes
+//! are played.
 
 mod barbican;
 mod calls;

@@ -203,7 +203,7 @@ pub(super) fn node(world: &mut World, plan: &Plan, new: &NewNode, old: Option<No
         requires: new.requires.clone(),
         sequence: plan.sequence,
     };
-    let (old, mut replaced) = sort_out(&kind, &new.properties, old);
+    let (old, replaced) = sort_out(&kind, &new.properties, old);
     if let Some(old) = &old {
         node.physical_id.clone_from(&old.physical_id);
         node.attributes = old.attributes.clone();
@@ -223,7 +223,7 @@ pub(super) fn node(world: &mut World, plan: &Plan, new: &NewNode, old: Option<No
         };
         outcome.err().map(|refusal| Failure::new(&refusal))
     };
-    if let Some(gone) = replaced.take()
+    if let Some(gone) = replaced
         && let Err((kept, wrong)) = release::node(world, gone)
     {
         tracing::debug!(resource = kept.name, reason = wrong.text(), "a replaced resource stays");

@@ -127,7 +127,7 @@ impl Check<'_> {
         if let Some(unknown) = given.keys().find(|key| !known(key)) {
             return wrong(format!("Unknown Property {unknown}"));
         }
-        if let Some(absent) = schema.required.iter().find(|key| !given.contains_key(**key)) {
+        if let Some(absent) = schema.required.into_iter().find(|key| !given.contains_key(*key)) {
             return wrong(format!("Property {absent} not assigned"));
         }
         if kind == types::GROUP {

@@ -47,26 +47,7 @@ pub(super) fn group(
     };
     let numbers = (0..).map(|number: u64| number.to_string()).filter(|number| !made.blacklist.contains(number));
     let names: Vec<String> = numbers.take(count).collect();
-    let index_var = properties["index_var"].as_str().unwrap_or("%index%").to_owned();
-    let definition = &properties["resource_def"];
-    let mut failure = None;
-    for name in names {
-        let pairs = [(&index_var, name.clone())];
-        let new = NewNode {
-            name: &name,
-            declared: definition["type"].as_str().unwrap_or(types::NONE),
-            properties: numbered(&definition["properties"], &pairs),
-            requires: BTreeSet::new(),
-            level_id: &made.id,
-            level_name: &made.name,
-        };
-        let (member, wrong) = node(world, plan, &new, kept.shift_remove(&name));
-        made.nodes.insert(name, member);
-        failure = wrong;
-        if failure.is_some() {
-            break;
-        }
-    }
+    let mut failure = grow(world, plan, properties, &mut made, (names, &mut kept));
     if failure.is_some() {
         made.nodes.extend(kept);
         return (made, failure);
@@ -78,6 +59,35 @@ pub(super) fn group(
         }
     }
     (made, failure)
+}
+
+/// Builds the members of these names, out of the kept ones where they exist; stops at the first failure.
+fn grow(
+    world: &mut World,
+    plan: &Plan,
+    properties: &Value,
+    made: &mut Level,
+    (names, kept): (Vec<String>, &mut IndexMap<String, Node>),
+) -> Option<Failure> {
+    let index_var = properties["index_var"].as_str().unwrap_or("%index%").to_owned();
+    let definition = &properties["resource_def"];
+    for name in names {
+        let pairs = [(&index_var, name.clone())];
+        let new = NewNode {
+            name: &name,
+            declared: definition["type"].as_str().unwrap_or(types::NONE),
+            properties: numbered(&definition["properties"], &pairs),
+            requires: BTreeSet::new(),
+            level_id: &made.id,
+            level_name: &made.name,
+        };
+        let (member, failure) = node(world, plan, &new, kept.shift_remove(&name));
+        made.nodes.insert(name, member);
+        if failure.is_some() {
+            return failure;
+        }
+    }
+    None
 }
 
 fn count(properties: &Value) -> Result<usize, Refusal> {

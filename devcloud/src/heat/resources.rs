@@ -109,9 +109,15 @@ fn server(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusa
         volume["status"] = json!("in-use");
         volume["attachments"] = json!([{"server_id": id, "volume_id": volume["id"], "device": "/dev/vda"}]);
     }
+    Ok(server_attributes(world, &id, &ports))
+}
+
+/// What templates may ask of a server.
+fn server_attributes(world: &World, id: &str, ports: &[String]) -> Value {
+    let server = world.servers.get(id).cloned().unwrap_or_default();
     let address = ports.first().and_then(|port| world.ports.get(port));
     let address = address.map_or(Value::Null, |port| port["fixed_ips"][0]["ip_address"].clone());
-    let networks: Map<String, Value> = world.servers[&id]["addresses"]
+    let networks: Map<String, Value> = server["addresses"]
         .as_object()
         .into_iter()
         .flatten()
@@ -119,11 +125,11 @@ fn server(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusa
             (name.clone(), rows.as_array().into_iter().flatten().map(|row| row["addr"].clone()).collect())
         })
         .collect();
-    Ok(json!({
-        "id": id, "name": name, "first_address": address, "addresses": world.servers[&id]["addresses"],
-        "networks": networks, "instance_name": name, "accessIPv4": "", "status": "ACTIVE", "console_urls": {},
+    json!({
+        "id": id, "name": server["name"], "first_address": address, "addresses": server["addresses"],
+        "networks": networks, "instance_name": server["name"], "accessIPv4": "", "status": "ACTIVE", "console_urls": {},
         "tags": [], "os_collect_config": {},
-    }))
+    })
 }
 
 /// The image a server boots from, and the volume made from it where it boots from one. Nova deletes such a volume with
@@ -158,13 +164,15 @@ fn server_group(world: &mut World, plan: &Plan, new: &NewNode) -> Value {
     row
 }
 
+/// Id of a network given by name or id.
+fn network_id(world: &World, wanted: &Value) -> Result<String, Refusal> {
+    let wanted = plain(wanted);
+    let found = neutron::find_network(world, &wanted).map(|row| text(row, "id").to_owned());
+    found.ok_or_else(|| Refusal::not_found(&format!("Unable to find network with name or id '{wanted}'")))
+}
+
 fn network(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<Value, Refusal> {
     let (properties, project) = (&new.properties, plan.project_id);
-    let network_id = |world: &World, wanted: &Value| {
-        let wanted = plain(wanted);
-        let found = neutron::find_network(world, &wanted).map(|row| text(row, "id").to_owned());
-        found.ok_or_else(|| Refusal::not_found(&format!("Unable to find network with name or id '{wanted}'")))
-    };
     match kind {
         "OS::Neutron::Net" => {
             let row = json!({"name": name_of(new), "project_id": project});
@@ -179,26 +187,7 @@ fn network(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<
             });
             Ok(neutron::add_subnet(world, &new_id(), row))
         }
-        "OS::Neutron::Port" => {
-            let network = network_id(world, &properties["network"])?;
-            let wanted = &properties["fixed_ips"][0];
-            let wanted = [&wanted["subnet"], &wanted["subnet_id"]].into_iter().find_map(|one| one.as_str());
-            let subnet = match wanted {
-                Some(wanted) => {
-                    let found = neutron::find_subnet(world, wanted).map(|row| row["id"].clone());
-                    found.ok_or_else(|| {
-                        Refusal::not_found(&format!("Unable to find subnet with name or id '{wanted}'"))
-                    })?
-                }
-                None => Value::Null,
-            };
-            let row = json!({
-                "name": name_of(new), "network_id": network, "subnet_id": subnet, "project_id": project,
-                "security_groups": properties["security_groups"],
-                "allowed_address_pairs": properties["allowed_address_pairs"],
-            });
-            neutron::add_port(world, row)
-        }
+        "OS::Neutron::Port" => port(world, plan, new),
         "OS::Neutron::FloatingIP" => {
             let network = network_id(world, &properties["floating_network"])?;
             let row = json!({
@@ -207,23 +196,40 @@ fn network(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<
             });
             neutron::add_floating_ip(world, row)
         }
-        "OS::Neutron::RouterInterface" | "OS::Neutron::FloatingIPAssociation" => Ok(json!({"id": new_id()})),
         "OS::Neutron::SecurityGroup" => {
             let row = json!({"name": name_of(new), "security_group_rules": properties["rules"], "project_id": project});
             Ok(neutron::add_plain(world, "security-groups", row))
         }
         "OS::Neutron::Router" => {
-            let gateway = &properties["external_gateway_info"]["network"];
-            if !gateway.is_null() {
-                network_id(world, gateway)?;
+            let gateway = &properties["external_gateway_info"];
+            if !gateway["network"].is_null() {
+                network_id(world, &gateway["network"])?;
             }
-            let row = json!({
-                "name": name_of(new), "external_gateway_info": properties["external_gateway_info"], "project_id": project,
-            });
+            let row = json!({"name": name_of(new), "external_gateway_info": gateway, "project_id": project});
             Ok(neutron::add_plain(world, "routers", row))
         }
         _ => Ok(json!({"id": new_id()})),
     }
+}
+
+fn port(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusal> {
+    let properties = &new.properties;
+    let network = network_id(world, &properties["network"])?;
+    let wanted = &properties["fixed_ips"][0];
+    let wanted = [&wanted["subnet"], &wanted["subnet_id"]].into_iter().find_map(|one| one.as_str());
+    let subnet = match wanted {
+        Some(wanted) => {
+            let found = neutron::find_subnet(world, wanted).map(|row| row["id"].clone());
+            found.ok_or_else(|| Refusal::not_found(&format!("Unable to find subnet with name or id '{wanted}'")))?
+        }
+        None => Value::Null,
+    };
+    let row = json!({
+        "name": name_of(new), "network_id": network, "subnet_id": subnet, "project_id": plan.project_id,
+        "security_groups": properties["security_groups"],
+        "allowed_address_pairs": properties["allowed_address_pairs"],
+    });
+    neutron::add_port(world, row)
 }
 
 fn volume(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<Value, Refusal> {

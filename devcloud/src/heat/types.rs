@@ -9,284 +9,128 @@ pub(super) const GROUP: &str = "OS::Heat::ResourceGroup";
 /// A server.
 pub(super) const SERVER: &str = "OS::Nova::Server";
 
+/// Type, required properties, optional properties. The load balancing types, which Octavia and LBaaS share, stand with
+/// the last part of their name.
+const TYPES: &[(&str, &str, &str)] = &[
+    ("OS::Heat::ResourceGroup", "resource_def", "count index_var removal_policies removal_policies_mode"),
+    ("OS::Heat::WaitCondition", "handle timeout", "count"),
+    ("OS::Heat::WaitConditionHandle", "", "signal_transport"),
+    ("OS::Heat::SoftwareConfig", "", "group config options inputs outputs"),
+    ("OS::Heat::CloudConfig", "", "cloud_config"),
+    ("OS::Heat::MultipartMime", "", "parts group"),
+    (
+        "OS::Heat::SoftwareDeployment",
+        "server",
+        "config input_values actions name signal_transport input_key input_values_validate deploy_actions",
+    ),
+    (
+        "OS::Heat::StructuredDeployment",
+        "server",
+        "config input_values actions name signal_transport input_key input_values_validate deploy_actions",
+    ),
+    ("OS::Heat::SoftwareDeploymentGroup", "servers", "config input_values actions name signal_transport"),
+    ("OS::Heat::SoftwareDeployments", "servers", "config input_values actions name signal_transport"),
+    ("OS::Heat::StructuredConfig", "", "group config options inputs outputs input_key input_values_validate"),
+    ("OS::Heat::RandomString", "", "length salt character_classes character_sequences sequence"),
+    ("OS::Heat::Value", "value", "type"),
+    ("OS::Heat::TestResource", "", "value fail update_replace wait_secs action_wait_secs"),
+    (
+        "OS::Neutron::Net",
+        "",
+        "name admin_state_up shared tenant_id value_specs port_security_enabled qos_policy dhcp_agent_ids \
+     tags dns_domain availability_zone_hints",
+    ),
+    (
+        "OS::Neutron::Subnet",
+        "",
+        "network network_id cidr name gateway_ip dns_nameservers ip_version enable_dhcp allocation_pools \
+     host_routes tenant_id value_specs subnetpool prefixlen segment tags ipv6_ra_mode ipv6_address_mode",
+    ),
+    (
+        "OS::Neutron::Router",
+        "",
+        "name external_gateway_info admin_state_up value_specs distributed ha tags l3_agent_ids \
+     availability_zone_hints",
+    ),
+    ("OS::Neutron::RouterInterface", "", "router router_id subnet subnet_id port port_id"),
+    (
+        "OS::Neutron::Port",
+        "network",
+        "fixed_ips name security_groups allowed_address_pairs replacement_policy admin_state_up device_id \
+     device_owner mac_address port_security_enabled value_specs binding:vnic_type qos_policy tags \
+     dns_name network_id no_fixed_ips",
+    ),
+    (
+        "OS::Neutron::FloatingIP",
+        "floating_network",
+        "port_id fixed_ip_address floating_ip_address floating_subnet value_specs dns_name dns_domain \
+     qos_policy",
+    ),
+    ("OS::Neutron::FloatingIPAssociation", "floatingip_id", "port_id fixed_ip_address"),
+    ("OS::Neutron::SecurityGroup", "", "name description rules"),
+    (
+        "OS::Neutron::SecurityGroupRule",
+        "security_group",
+        "description direction ethertype port_range_min port_range_max protocol remote_group remote_ip_prefix",
+    ),
+    (
+        SERVER,
+        "flavor",
+        "name image key_name user_data user_data_format user_data_update_policy networks security_groups \
+     software_config_transport scheduler_hints availability_zone metadata config_drive \
+     block_device_mapping block_device_mapping_v2 admin_pass personality tags flavor_update_policy \
+     image_update_policy reservation_id diskConfig deployment_swift_data",
+    ),
+    ("OS::Nova::ServerGroup", "", "name policies rules"),
+    ("OS::Nova::KeyPair", "name", "public_key save_private_key type user"),
+    (
+        "OS::Cinder::Volume",
+        "",
+        "size name volume_type availability_zone description image metadata source_volid snapshot_id \
+     backup_id read_only scheduler_hints multiattach",
+    ),
+    ("OS::Cinder::VolumeAttachment", "instance_uuid volume_id", "mountpoint"),
+    (
+        "::LoadBalancer",
+        "",
+        "vip_subnet vip_network name description vip_address provider admin_state_up flavor tenant_id tags \
+     availability_zone qos_policy",
+    ),
+    (
+        "::Listener",
+        "protocol_port protocol",
+        "loadbalancer default_pool name description admin_state_up connection_limit allowed_cidrs \
+     default_tls_container_ref sni_container_refs tenant_id tags",
+    ),
+    (
+        "::Pool",
+        "lb_algorithm protocol",
+        "listener loadbalancer name description session_persistence admin_state_up tls_enabled tags",
+    ),
+    (
+        "::PoolMember",
+        "pool address protocol_port",
+        "subnet weight admin_state_up monitor_address monitor_port tags name",
+    ),
+    (
+        "::HealthMonitor",
+        "pool type delay timeout max_retries",
+        "http_method url_path expected_codes admin_state_up tenant_id tags",
+    ),
+];
+
 /// Required properties and optional ones of a type.
 pub(super) struct Schema {
-    pub(super) required: &'static [&'static str],
-    pub(super) optional: &'static [&'static str],
-}
-
-const fn schema(required: &'static [&'static str], optional: &'static [&'static str]) -> Schema {
-    Schema { required, optional }
+    pub(super) required: Vec<&'static str>,
+    pub(super) optional: Vec<&'static str>,
 }
 
 /// The properties of a type; `None` for a type that does not exist.
 pub(super) fn schema_of(kind: &str) -> Option<Schema> {
-    if let Some(name) = kind.strip_prefix("OS::Octavia::").or_else(|| kind.strip_prefix("OS::Neutron::LBaaS::")) {
-        return balancing(name);
-    }
-    heat(kind).or_else(|| neutron(kind)).or_else(|| storage_and_compute(kind))
-}
-
-fn heat(kind: &str) -> Option<Schema> {
-    Some(match kind.strip_prefix("OS::Heat::")? {
-        "ResourceGroup" => {
-            schema(&["resource_def"], &["count", "index_var", "removal_policies", "removal_policies_mode"])
-        }
-        "WaitCondition" => schema(&["handle", "timeout"], &["count"]),
-        "WaitConditionHandle" => schema(&[], &["signal_transport"]),
-        "SoftwareConfig" => schema(&[], &["group", "config", "options", "inputs", "outputs"]),
-        "CloudConfig" => schema(&[], &["cloud_config"]),
-        "MultipartMime" => schema(&[], &["parts", "group"]),
-        "SoftwareDeployment" | "StructuredDeployment" => schema(
-            &["server"],
-            &[
-                "config",
-                "input_values",
-                "actions",
-                "name",
-                "signal_transport",
-                "input_key",
-                "input_values_validate",
-                "deploy_actions",
-            ],
-        ),
-        "SoftwareDeploymentGroup" | "SoftwareDeployments" => {
-            schema(&["servers"], &["config", "input_values", "actions", "name", "signal_transport"])
-        }
-        "StructuredConfig" => {
-            schema(&[], &["group", "config", "options", "inputs", "outputs", "input_key", "input_values_validate"])
-        }
-        "RandomString" => schema(&[], &["length", "salt", "character_classes", "character_sequences", "sequence"]),
-        "Value" => schema(&["value"], &["type"]),
-        "TestResource" => schema(&[], &["value", "fail", "update_replace", "wait_secs", "action_wait_secs"]),
-        _ => return None,
-    })
-}
-
-fn neutron(kind: &str) -> Option<Schema> {
-    Some(match kind.strip_prefix("OS::Neutron::")? {
-        "Net" => schema(
-            &[],
-            &[
-                "name",
-                "admin_state_up",
-                "shared",
-                "tenant_id",
-                "value_specs",
-                "port_security_enabled",
-                "qos_policy",
-                "dhcp_agent_ids",
-                "tags",
-                "dns_domain",
-                "availability_zone_hints",
-            ],
-        ),
-        "Subnet" => schema(
-            &[],
-            &[
-                "network",
-                "network_id",
-                "cidr",
-                "name",
-                "gateway_ip",
-                "dns_nameservers",
-                "ip_version",
-                "enable_dhcp",
-                "allocation_pools",
-                "host_routes",
-                "tenant_id",
-                "value_specs",
-                "subnetpool",
-                "prefixlen",
-                "segment",
-                "tags",
-                "ipv6_ra_mode",
-                "ipv6_address_mode",
-            ],
-        ),
-        "Router" => schema(
-            &[],
-            &[
-                "name",
-                "external_gateway_info",
-                "admin_state_up",
-                "value_specs",
-                "distributed",
-                "ha",
-                "tags",
-                "l3_agent_ids",
-                "availability_zone_hints",
-            ],
-        ),
-        "RouterInterface" => schema(&[], &["router", "router_id", "subnet", "subnet_id", "port", "port_id"]),
-        "Port" => schema(
-            &["network"],
-            &[
-                "fixed_ips",
-                "name",
-                "security_groups",
-                "allowed_address_pairs",
-                "replacement_policy",
-                "admin_state_up",
-                "device_id",
-                "device_owner",
-                "mac_address",
-                "port_security_enabled",
-                "value_specs",
-                "binding:vnic_type",
-                "qos_policy",
-                "tags",
-                "dns_name",
-                "network_id",
-                "no_fixed_ips",
-            ],
-        ),
-        "FloatingIP" => schema(
-            &["floating_network"],
-            &[
-                "port_id",
-                "fixed_ip_address",
-                "floating_ip_address",
-                "floating_subnet",
-                "value_specs",
-                "dns_name",
-                "dns_domain",
-                "qos_policy",
-            ],
-        ),
-        "FloatingIPAssociation" => schema(&["floatingip_id"], &["port_id", "fixed_ip_address"]),
-        "SecurityGroup" => schema(&[], &["name", "description", "rules"]),
-        "SecurityGroupRule" => schema(
-            &["security_group"],
-            &[
-                "description",
-                "direction",
-                "ethertype",
-                "port_range_min",
-                "port_range_max",
-                "protocol",
-                "remote_group",
-                "remote_ip_prefix",
-            ],
-        ),
-        _ => return None,
-    })
-}
-
-fn storage_and_compute(kind: &str) -> Option<Schema> {
-    Some(match kind {
-        SERVER => schema(
-            &["flavor"],
-            &[
-                "name",
-                "image",
-                "key_name",
-                "user_data",
-                "user_data_format",
-                "user_data_update_policy",
-                "networks",
-                "security_groups",
-                "software_config_transport",
-                "scheduler_hints",
-                "availability_zone",
-                "metadata",
-                "config_drive",
-                "block_device_mapping",
-                "block_device_mapping_v2",
-                "admin_pass",
-                "personality",
-                "tags",
-                "flavor_update_policy",
-                "image_update_policy",
-                "reservation_id",
-                "diskConfig",
-                "deployment_swift_data",
-            ],
-        ),
-        "OS::Nova::ServerGroup" => schema(&[], &["name", "policies", "rules"]),
-        "OS::Nova::KeyPair" => schema(&["name"], &["public_key", "save_private_key", "type", "user"]),
-        "OS::Cinder::Volume" => schema(
-            &[],
-            &[
-                "size",
-                "name",
-                "volume_type",
-                "availability_zone",
-                "description",
-                "image",
-                "metadata",
-                "source_volid",
-                "snapshot_id",
-                "backup_id",
-                "read_only",
-                "scheduler_hints",
-                "multiattach",
-            ],
-        ),
-        "OS::Cinder::VolumeAttachment" => schema(&["instance_uuid", "volume_id"], &["mountpoint"]),
-        _ => return None,
-    })
-}
-
-/// Load balancing, whose Octavia and LBaaS types have nearly the same properties.
-fn balancing(name: &str) -> Option<Schema> {
-    Some(match name {
-        "LoadBalancer" => schema(
-            &[],
-            &[
-                "vip_subnet",
-                "vip_network",
-                "name",
-                "description",
-                "vip_address",
-                "provider",
-                "admin_state_up",
-                "flavor",
-                "tenant_id",
-                "tags",
-                "availability_zone",
-                "qos_policy",
-            ],
-        ),
-        "Listener" => schema(
-            &["protocol_port", "protocol"],
-            &[
-                "loadbalancer",
-                "default_pool",
-                "name",
-                "description",
-                "admin_state_up",
-                "connection_limit",
-                "allowed_cidrs",
-                "default_tls_container_ref",
-                "sni_container_refs",
-                "tenant_id",
-                "tags",
-            ],
-        ),
-        "Pool" => schema(
-            &["lb_algorithm", "protocol"],
-            &[
-                "listener",
-                "loadbalancer",
-                "name",
-                "description",
-                "session_persistence",
-                "admin_state_up",
-                "tls_enabled",
-                "tags",
-            ],
-        ),
-        "PoolMember" => schema(
-            &["pool", "address", "protocol_port"],
-            &["subnet", "weight", "admin_state_up", "monitor_address", "monitor_port", "tags", "name"],
-        ),
-        "HealthMonitor" => schema(
-            &["pool", "type", "delay", "timeout", "max_retries"],
-            &["http_method", "url_path", "expected_codes", "admin_state_up", "tenant_id", "tags"],
-        ),
-        _ => return None,
-    })
+    let part = kind.strip_prefix("OS::Octavia").or_else(|| kind.strip_prefix("OS::Neutron::LBaaS")).unwrap_or(kind);
+    let (_, required, optional) = TYPES.iter().find(|(name, _, _)| *name == part)?;
+    let words = |text: &'static str| text.split_whitespace().collect();
+    Some(Schema { required: words(required), optional: words(optional) })
 }
 
 /// What `get_resource` gives for a resource that is not a nested stack.

@@ -187,7 +187,10 @@ impl Directory {
         if token.scope != Scope::Unscoped && self.grant(&token).is_none() {
             return Err(Refusal::unauthorized());
         }
-        let body = self.describe(&token, true);
+        if let Scope::Trust(trust) = &token.scope {
+            self.use_trust(trust)?;
+        }
+        let body = self.describe(&token, request.query("nocatalog").is_none());
         let id = format!("gAAAAA{}{}", hex_id(), hex_id());
         self.tokens.insert(id.clone(), token);
         Ok(Reply::json(201, body).header("X-Subject-Token", id).header("Vary", "X-Auth-Token"))

@@ -174,6 +174,18 @@ impl Directory {
         Ok(())
     }
 
+    /// Counts a login with a trust whose uses are limited.
+    pub(super) fn use_trust(&mut self, id: &str) -> Result<(), Refusal> {
+        match self.trusts.get_mut(id).and_then(|trust| trust.remaining_uses.as_mut()) {
+            Some(0) => Err(Refusal::unauthorized()),
+            Some(uses) => {
+                *uses -= 1;
+                Ok(())
+            }
+            None => Ok(()),
+        }
+    }
+
     fn show_trust(&self, trust: &Trust, root: &str) -> Value {
         json!({
             "id": trust.id, "trustor_user_id": trust.trustor_user_id, "trustee_user_id": trust.trustee_user_id,

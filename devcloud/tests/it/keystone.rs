@@ -170,6 +170,12 @@ async fn trusts_are_the_trustors_business() {
     assert_eq!(demo.post(trusts, with(json!({"roles": [{"name": "no-such-role"}]}))).await.status, 404);
     assert_eq!(demo.post(trusts, with(json!({"roles": []}))).await.status, 403);
     assert_eq!(demo.post(trusts, with(json!({"impersonation": null}))).await.status, 400);
+    let once = demo.post(trusts, with(json!({"remaining_uses": 1}))).await.body["trust"]["id"].clone();
+    for expected in [201, 401] {
+        let me = json!({"id": trustee, "password": "pw"});
+        assert_eq!(log_in(&cloud, me, &json!({"OS-TRUST:trust": {"id": once}})).await.status, expected);
+    }
+    assert_eq!(demo.delete(&format!("{trusts}/{}", once.as_str().unwrap())).await.status, 204);
     let listed = demo.get(&format!("{trusts}?trustor_user_id={}", demo.info["user"]["id"].as_str().unwrap())).await;
     assert_eq!(listed.body["trusts"][0]["id"], trust.as_str());
     assert_eq!(demo.get(&format!("{trusts}?trustee_user_id={trustee}")).await.status, 403);
