@@ -16,6 +16,8 @@ mod params;
 mod registry;
 mod stack;
 mod templates;
+#[cfg(test)]
+mod tests;
 
 pub use check::{Check, Rules};
 pub use driver::{Driver, Plugins, Provides};

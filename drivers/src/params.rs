@@ -82,10 +82,17 @@ pub(crate) fn network(input: &Input<'_>) -> Result<Parameters, Error> {
     let external = template.external_network_id.as_deref().filter(|id| !id.is_empty()).ok_or_else(|| {
         Error::invalid("external_network_id is missing. Give the template the id or name of an external network")
     })?;
+    let fixed_network = cluster.fixed_network.as_deref().or(template.fixed_network.as_deref());
+    let fixed_subnet = cluster.fixed_subnet.as_deref().or(template.fixed_subnet.as_deref());
+    if fixed_network.is_some() && fixed_subnet.is_none() && cluster.master_lb_enabled {
+        return Err(Error::invalid(
+            "fixed_subnet is missing. A load balancer on a given fixed_network needs the subnet its address is from",
+        ));
+    }
     let mut p = Parameters::new();
     p.put("external_network", external);
-    p.put_given("fixed_network", cluster.fixed_network.as_deref().or(template.fixed_network.as_deref()));
-    p.put_given("fixed_subnet", cluster.fixed_subnet.as_deref().or(template.fixed_subnet.as_deref()));
+    p.put_given("fixed_network", fixed_network);
+    p.put_given("fixed_subnet", fixed_subnet);
     p.put("floating_ip_enabled", cluster.floating_ip_enabled);
     p.put("master_lb_enabled", cluster.master_lb_enabled);
     let on_lb = switch(input.labels(), "master_lb_floating_ip_enabled", cluster.floating_ip_enabled);

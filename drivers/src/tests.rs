@@ -1,0 +1,9 @@
+//! Tests every driver has to pass, on the same sample inputs.
+
+mod generic;
+mod hot;
+mod rules;
+mod run;
+mod samples;
+mod scripts;
+mod snapshots;
