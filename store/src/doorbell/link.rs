@@ -40,8 +40,8 @@ pub(super) struct Settings {
 impl Settings {
     /// Options in the URL's query win over those of the section.
     pub(super) fn new(mut url: TransportUrl, queue: &str, options: &Rabbit) -> Result<Self> {
-        let number = |name: &str, section: u16| url.option(name).and_then(|text| text.parse().ok()).unwrap_or(section);
         url.tls |= options.ssl;
+        let number = |name: &str, section: u16| url.option(name).and_then(|text| text.parse().ok()).unwrap_or(section);
         let tls = if url.tls { tls(&url, options)? } else { OwnedTLSConfig::default() };
         let prefetch = match number("rabbit_qos_prefetch_count", options.rabbit_qos_prefetch_count) {
             0 => 32,
