@@ -192,16 +192,25 @@ async fn leftover_load_balancers_block_the_delete() {
 async fn load_balancers_of_the_stack_come_and_go_with_it() {
     let cloud = cloud().await;
     let demo = user(&cloud, "demo").await;
-    let mut body = cluster(&cloud, "c1", &json!({}));
+    for service in ["OS::Octavia", "OS::Neutron::LBaaS"] {
+        balanced(&cloud, &demo, service).await;
+    }
+}
+
+/// Lives a stack whose load balancer is of one service's types.
+async fn balanced(cloud: &DevCloud, demo: &Caller, service: &str) {
+    let mut body = cluster(cloud, "c1", &json!({}));
+    let template = body["files"]["lb.yaml"].as_str().unwrap().replace("OS::Octavia", service);
+    body["files"]["lb.yaml"] = json!(template);
     body["environment_files"] = json!(["env.yaml", "env_lb.yaml"]);
     let id = demo.post(&demo.stacks(), body).await.body["stack"]["id"].as_str().unwrap().to_owned();
     let stack = demo.settled(&id).await;
     let balancers = demo.get("/load-balancer/v2/lbaas/loadbalancers").await.body;
     assert_eq!(output(&stack, "lb_address"), &balancers["loadbalancers"][0]["vip_address"]);
-    let listed = format!("{}/resources?nested_depth=2&type=OS::Octavia::LoadBalancer", path(&demo, "c1", &id));
+    let listed = format!("{}/resources?nested_depth=2&type={service}::LoadBalancer", path(demo, "c1", &id));
     let found = demo.get(&listed).await.body;
     assert_eq!(found["resources"][0]["physical_resource_id"], balancers["loadbalancers"][0]["id"]);
-    demo.delete(&path(&demo, "c1", &id)).await;
+    demo.delete(&path(demo, "c1", &id)).await;
     demo.settled(&id).await;
     assert!(cloud.census().load_balancers.is_empty());
 }
