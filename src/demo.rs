@@ -63,7 +63,7 @@ impl Show {
         let template = client.send("POST", "/clustertemplates", Some(&template_body())).await?;
         self.told(&format!("template k8s created ({})", text(&template, "uuid")?));
         let cluster = self.build(&client).await?;
-        self.prove(&client, &cluster, 2).await?;
+        self.prove(&client, &cluster, 1 + 2).await?;
         self.resize(&client, &cluster).await?;
         self.delete(&client, &cluster).await?;
         client.send("DELETE", "/clustertemplates/k8s", None).await?;
@@ -88,6 +88,7 @@ impl Show {
         Ok(uuid)
     }
 
+    /// `nodes` counts masters and workers.
     async fn prove(&self, client: &Client, uuid: &str, nodes: usize) -> Outcome {
         let cluster = client.cluster(uuid).await?.ok_or("the cluster is gone")?;
         let address = text(&cluster, "api_address")?;
@@ -107,7 +108,7 @@ impl Show {
         client.send("PATCH", &format!("/clusters/{uuid}"), Some(&patch)).await?;
         self.told("resize to 3 nodes accepted and stored");
         self.watch(client, uuid, "UPDATE_COMPLETE").await?;
-        self.prove(client, uuid, 3).await
+        self.prove(client, uuid, 1 + 3).await
     }
 
     async fn delete(&self, client: &Client, uuid: &str) -> Outcome {
