@@ -1,6 +1,6 @@
 //! Reading request bodies: media type, size, JSON, then the table of the object.
 
-use std::{future::Future, pin::Pin};
+use std::{future::Future, pin::Pin, time::Duration};
 
 use actix_web::{FromRequest, HttpRequest, dev::Payload, http::header, web};
 use domain::Error;
@@ -13,6 +13,9 @@ use crate::{Deps, fields::Shape, problem::Problem};
 /// Bodies longer than this many times the limit are cut off without reading on; up to it the rest is read and
 /// dropped, so that the client gets the answer instead of a broken connection.
 const PATIENCE: usize = 16;
+
+/// A body that stalls for so long is given up.
+const SLOW_BODY: Duration = Duration::from_secs(30);
 
 /// A kind of body: its table, and the type it is read into.
 pub(crate) trait Shaped {
@@ -94,8 +97,7 @@ fn json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Re
     async move {
         let mut bytes = Vec::new();
         let mut length = 0;
-        while let Some(chunk) = payload.next().await {
-            let chunk = chunk.map_err(|_| Problem::Domain(Error::invalid("The request body ended early")))?;
+        while let Some(chunk) = next(&mut payload).await? {
             length += chunk.len();
             if length > limit.saturating_mul(PATIENCE) {
                 break;
@@ -124,6 +126,16 @@ fn json(request: &HttpRequest, payload: &mut Payload) -> impl Future<Output = Re
             Ok(value) => Ok(Some(value)),
             Err(error) => Err(Error::invalid(format!("Request is not in valid JSON format: {error}")).into()),
         }
+    }
+}
+
+/// The next piece of a body.
+async fn next(payload: &mut Payload) -> Result<Option<web::Bytes>, Problem> {
+    match tokio::time::timeout(SLOW_BODY, payload.next()).await {
+        Err(_) => Err(Error::invalid("The request body did not arrive in time").into()),
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(chunk))) => Ok(Some(chunk)),
+        Ok(Some(Err(_))) => Err(Error::invalid("The request body ended early").into()),
     }
 }
 

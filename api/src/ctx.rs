@@ -135,9 +135,12 @@ impl Ctx {
         paging.next(path, length, last).map(|next| self.base.join(&next))
     }
 
-    /// Calls to OpenStack in the caller's name.
-    pub(crate) fn session(&self) -> Session {
-        self.deps.cloud.as_user(self.token.clone(), self.caller.project_id.as_deref().unwrap_or_default())
+    /// Calls to OpenStack in the caller's name, which need a project.
+    pub(crate) fn session(&self) -> Result<Session> {
+        let project = self.caller.project_id.as_deref().ok_or_else(|| {
+            Error::Refused("A token without a project can make nothing. Log in to a project".to_owned())
+        })?;
+        Ok(self.deps.cloud.as_user(self.token.clone(), project))
     }
 
     /// Decides about an action without an object: a list, or something new.

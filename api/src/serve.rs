@@ -2,7 +2,14 @@
 
 use std::{future::Future, io, net::TcpListener, pin::pin, sync::Arc, time::Duration};
 
-use actix_web::{App, HttpServer, dev::Server, middleware::from_fn, web};
+use actix_cors::Cors;
+use actix_web::{
+    App, HttpServer,
+    dev::Server,
+    middleware::{Condition, from_fn},
+    web,
+};
+use domain::options;
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
 
 use crate::{Deps, gate::gate, routes::routes};
@@ -33,13 +40,20 @@ pub async fn serve(deps: Deps, listener: TcpListener, shutdown: impl Future<Outp
 fn start(deps: Deps, listener: TcpListener) -> io::Result<Server> {
     let options = Arc::clone(&deps.options);
     let data = web::Data::new(deps);
-    let mut server = HttpServer::new(move || App::new().app_data(data.clone()).wrap(from_fn(gate)).configure(routes))
-        .client_request_timeout(SLOW_CLIENT)
-        .shutdown_timeout(match options.default.graceful_shutdown_timeout {
-            0 => NEVER,
-            seconds => seconds,
-        })
-        .disable_signals();
+    let origins = options.cors.clone();
+    let mut server = HttpServer::new(move || {
+        App::new()
+            .app_data(data.clone())
+            .wrap(from_fn(gate))
+            .wrap(Condition::new(!origins.allowed_origin.is_empty(), cors(&origins)))
+            .configure(routes)
+    })
+    .client_request_timeout(SLOW_CLIENT)
+    .shutdown_timeout(match options.default.graceful_shutdown_timeout {
+        0 => NEVER,
+        seconds => seconds,
+    })
+    .disable_signals();
     if let Some(workers) = options.api.workers {
         server = server.workers(workers);
     }
@@ -51,7 +65,26 @@ fn start(deps: Deps, listener: TcpListener) -> io::Result<Server> {
     Ok(server.run())
 }
 
-fn tls(api: &domain::options::Api) -> io::Result<SslAcceptorBuilder> {
+/// Headers that oslo.middleware lets pass without being told.
+const SIMPLE_HEADERS: [&str; 4] = ["Accept", "Accept-Language", "Content-Language", "Content-Type"];
+
+/// What pages of the origins that are named may do.
+fn cors(options: &options::Cors) -> Cors {
+    let texts = |list: &[String]| list.iter().map(|text| text.trim().to_owned()).collect::<Vec<_>>();
+    let mut cors = Cors::default()
+        .allowed_methods(texts(&options.allow_methods).iter().map(String::as_str))
+        .allowed_headers(texts(&options.allow_headers))
+        .allowed_headers(SIMPLE_HEADERS)
+        .expose_headers(texts(&options.expose_headers))
+        .max_age(usize::try_from(options.max_age).ok())
+        .block_on_origin_mismatch(false);
+    for origin in &options.allowed_origin {
+        cors = if origin == "*" { cors.allow_any_origin() } else { cors.allowed_origin(origin) };
+    }
+    if options.allow_credentials { cors.supports_credentials() } else { cors }
+}
+
+fn tls(api: &options::Api) -> io::Result<SslAcceptorBuilder> {
     let file = |name: &str, path: &Option<String>| {
         path.clone().ok_or_else(|| io::Error::other(format!("[api] enabled_ssl needs {name}")))
     };

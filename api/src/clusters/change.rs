@@ -90,7 +90,9 @@ pub(crate) fn apply(patch: &Patch, record: &ClusterRecord, version: Version) -> 
     let wanted: Changeable = serde_json::from_value(Value::Object(typed))
         .map_err(|error| Error::internal("read a patched cluster that passed its table", error))?;
     let health = changed.iter().any(|name| name.starts_with("health_"));
-    let node_count = changed.contains(&"node_count").then(|| wanted.node_count.unwrap_or(1));
+    // While something runs, the size shown may not be the size to come: what is named now is the last word.
+    let named = record.cluster.status.is_busy() && patch.attributes().any(|name| name == "node_count");
+    let node_count = (named || changed.contains(&"node_count")).then(|| wanted.node_count.unwrap_or(1));
     count_allowed(node_count, version)?;
     Ok(Changed {
         node_count,
@@ -118,7 +120,7 @@ pub(crate) fn default_workers(groups: &[NodeGroup]) -> Result<&NodeGroup> {
 
 /// Everything a new cluster names must exist for its owner. Answers the volume type of its docker volumes.
 pub(crate) async fn looks(cluster: &Cluster, template: &ClusterTemplate, ctx: &Ctx) -> Result<Option<String>> {
-    let (session, options) = (ctx.session(), ctx.options());
+    let (session, options) = (ctx.session()?, ctx.options());
     lookups::image(&session, &template.image_id).await?;
     let names = lookups::Names::of_cluster(cluster, template);
     Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await?;

@@ -41,7 +41,7 @@ pub(crate) async fn create(
     body: Body<TemplateCreate>,
 ) -> Result<HttpResponse, Problem> {
     Query::read(&request, &[])?;
-    let session = ctx.session();
+    let session = ctx.session()?;
     let wanted = check::new_template(body.0, &session, ctx.options()).await?;
     ctx.allow(Rule::TemplateCreate)?;
     let template = wanted.into_template(&ctx.caller, ctx.now())?;
@@ -109,7 +109,7 @@ pub(crate) async fn update(ctx: Ctx, named: Named, request: HttpRequest, body: R
     let (mut wanted, changed) = patched(&template, &patch)?;
     check::changed_template(&wanted, ctx.options())?;
     ctx.allow_template(&template, Rule::TemplateUpdate, Rule::TemplateUpdateAllProjects)?;
-    let session = ctx.session();
+    let session = ctx.session()?;
     check::follow_image(&mut wanted, &changed, &session, ctx.options()).await?;
     let after = wanted.clone().changed(&template)?;
     check::looks(&after, &session, ctx.options()).await?;

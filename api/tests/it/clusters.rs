@@ -125,6 +125,52 @@ async fn a_patch_of_a_busy_cluster_is_kept_and_delete_wins() {
 }
 
 #[tokio::test]
+async fn the_last_size_named_is_the_one_to_come() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let uuid = world.cluster(json!({"node_count": 1})).await;
+    for value in [json!(5), json!(1)] {
+        world.ask("PATCH", &format!("/v1/clusters/{uuid}")).json(&count(value)).send().await.expect(202);
+    }
+    let unfinished = world.store.operations(Some(&uuid), true, 10).await.unwrap();
+    let resize = unfinished.iter().find(|op| op.kind.as_str() == "resize").unwrap();
+    assert_eq!(resize.params["node_count"], 1);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_cluster_that_failed_tells_why_and_takes_no_patch() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let uuid = world.cluster(json!({})).await;
+    let now = chrono::Utc::now();
+    let mut record = world.store.cluster(&store::Scope::All, &domain::Ident::of(&uuid)).await.unwrap();
+    record.cluster.status = domain::Status::CreateFailed;
+    record.cluster.status_reason = Some("no quota".to_owned());
+    for group in &mut record.nodegroups {
+        group.status = domain::Status::CreateFailed;
+        group.status_reason = Some(format!("no quota for {}", group.name));
+    }
+    let id = world.store.operations(Some(&uuid), true, 1).await.unwrap()[0].id.clone();
+    let op = world.store.claim_operation(&id, "test", now, chrono::TimeDelta::seconds(60)).await.unwrap().unwrap();
+    let failed = store::Outcome::failed(&record.cluster, &record.nodegroups, "no quota");
+    world.store.finish(&op, failed, now).await.unwrap();
+    let path = format!("/v1/clusters/{uuid}");
+    let show = world.ask("GET", &path).send().await.expect(200);
+    assert_eq!((&show["status"], &show["status_reason"]), (&json!("CREATE_FAILED"), &json!("no quota")));
+    let faults =
+        json!({"default-master": "no quota for default-master", "default-worker": "no quota for default-worker"});
+    assert_eq!(show["faults"], faults);
+    let detail = world.ask("GET", "/v1/clusters/detail").send().await.expect(200);
+    assert!(detail["clusters"][0].get("faults").is_none(), "faults are not in lists");
+    let before = world.rows().await;
+    world.ask("PATCH", &path).json(&count(json!(3))).send().await.expect(409);
+    assert_eq!(world.rows().await, before, "what can never run is not stored");
+    assert_eq!(world.ask("DELETE", &path).send().await.status, 204);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn health_is_patched_without_an_operation() {
     let world = World::new().await;
     world.template(json!({})).await;

@@ -1,5 +1,7 @@
 //! Version documents, negotiation, paths as clients spell them, health, OpenAPI, CORS-free basics.
 
+use std::time::Duration;
+
 use serde_json::json;
 
 use crate::world::World;
@@ -144,6 +146,71 @@ async fn links_follow_the_proxy_only_when_told() {
     let world = World::new().await;
     let root = world.ask("GET", "/").by("").header("x-forwarded-host", "cloud.test").send().await.expect(200);
     assert_eq!(root["versions"][0]["links"][0]["href"], format!("{}/v1/", world.url));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn browsers_of_named_origins_may_call() {
+    let world = World::with(&[("OS_CORS__ALLOWED_ORIGIN", "https://horizon.test")]).await;
+    let preflight = |origin: &'static str| {
+        let ask = world.ask("OPTIONS", "/v1/clusters").by("").version("").header("origin", origin);
+        ask.header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "x-auth-token,content-type")
+    };
+    let allowed = preflight("https://horizon.test").send().await;
+    assert_eq!((allowed.status, allowed.header("access-control-allow-origin")), (200, "https://horizon.test"));
+    assert!(allowed.header("access-control-allow-methods").contains("POST"));
+    assert_eq!(preflight("https://evil.test").send().await.header("access-control-allow-origin"), "");
+    let answer = world.ask("GET", "/v1/clusters").header("origin", "https://horizon.test").send().await;
+    answer.expect(200);
+    assert_eq!(answer.header("access-control-allow-origin"), "https://horizon.test");
+    assert!(answer.header("access-control-expose-headers").to_lowercase().contains("x-openstack-request-id"));
+    world.end().await;
+}
+
+#[tokio::test]
+async fn requests_that_run_are_finished_before_the_service_ends() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    world.cloud.inject(devcloud::Fault::once(
+        "nova",
+        "GET",
+        "keypairs",
+        devcloud::Effect::Delay(Duration::from_secs(1)),
+    ));
+    let (store, token, url) = (world.store.clone(), world.token("demo").await, world.url.clone());
+    let body = crate::world::cluster(json!({}));
+    let request = world.http.post(format!("{url}/v1/clusters")).header("x-auth-token", token).json(&body);
+    let running = tokio::spawn(async move { request.send().await.unwrap().status().as_u16() });
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    world.end().await;
+    assert_eq!(running.await.unwrap(), 202);
+    assert_eq!(store.operations(None, true, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn https_is_served_when_asked_for() {
+    use openssl::{asn1::Asn1Time, hash::MessageDigest, pkey::PKey, rsa::Rsa, x509::X509};
+    let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
+    let mut certificate = X509::builder().unwrap();
+    certificate.set_pubkey(&key).unwrap();
+    certificate.set_not_before(&Asn1Time::days_from_now(0).unwrap()).unwrap();
+    certificate.set_not_after(&Asn1Time::days_from_now(1).unwrap()).unwrap();
+    certificate.sign(&key, MessageDigest::sha256()).unwrap();
+    let files = tempfile::tempdir().unwrap();
+    let (cert_file, key_file) = (files.path().join("cert.pem"), files.path().join("key.pem"));
+    std::fs::write(&cert_file, certificate.build().to_pem().unwrap()).unwrap();
+    std::fs::write(&key_file, key.private_key_to_pem_pkcs8().unwrap()).unwrap();
+    let world = World::with(&[
+        ("OS_API__ENABLED_SSL", "true"),
+        ("OS_API__SSL_CERT_FILE", cert_file.to_str().unwrap()),
+        ("OS_API__SSL_KEY_FILE", key_file.to_str().unwrap()),
+    ])
+    .await;
+    let https = world.url.replace("http://", "https://");
+    let http = reqwest::Client::builder().no_proxy().danger_accept_invalid_certs(true).build().unwrap();
+    let root: serde_json::Value = http.get(&https).send().await.unwrap().json().await.unwrap();
+    assert_eq!(root["versions"][0]["links"][0]["href"], format!("{https}/v1/"));
     world.end().await;
 }
 

@@ -133,3 +133,64 @@ async fn a_token_that_expires_is_refused() {
     assert!(matches!(answer.status, 401 | 403), "the services refuse what the cache still takes: {}", answer.text);
     world.end().await;
 }
+
+#[tokio::test]
+async fn a_token_without_a_project_makes_nothing() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let demo = world.cloud.seed().account("demo").unwrap();
+    let body = json!({"auth": {"scope": "unscoped", "identity": {"methods": ["password"],
+        "password": {"user": {"id": demo.user_id, "password": demo.password}}}}});
+    let url = format!("{}/auth/tokens", world.cloud.auth_url());
+    let answer = world.http.post(url).json(&body).send().await.unwrap();
+    world.know("homeless", answer.headers()["x-subject-token"].to_str().unwrap());
+    let before = world.rows().await;
+    let post = |path: &'static str, body: Value| world.ask("POST", path).by("homeless").json(&body).send();
+    post("/v1/clustertemplates", template(json!({}))).await.expect(403);
+    post("/v1/clusters", cluster(json!({}))).await.expect(403);
+    assert_eq!(world.rows().await, before);
+    let list = world.ask("GET", "/v1/clustertemplates").by("homeless").send().await.expect(200);
+    assert_eq!(list["clustertemplates"].as_array().unwrap().len(), 1, "what its user made");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn admins_see_the_conductors() {
+    let world = World::new().await;
+    let now = chrono::Utc::now();
+    world.store.heartbeat("ctl-1", "magnum-conductor", now).await.unwrap();
+    let list = world.ask("GET", "/v1/mservices").by("admin").send().await.expect(200);
+    let service = &list["mservices"][0];
+    assert_eq!(list["mservices"].as_array().unwrap().len(), 1);
+    assert_eq!((&service["id"], &service["host"], &service["state"]), (&json!(1), &json!("ctl-1"), &json!("up")));
+    assert_eq!((&service["binary"], &service["disabled"]), (&json!("magnum-conductor"), &json!(false)));
+    assert!(service["report_count"].as_i64().unwrap() > 0);
+    let mut keys: Vec<&String> = service.as_object().unwrap().keys().collect();
+    keys.sort();
+    assert_eq!(
+        keys,
+        ["binary", "created_at", "disabled", "disabled_reason", "host", "id", "report_count", "state", "updated_at"]
+    );
+    world.store.heartbeat("ctl-2", "magnum-conductor", now - chrono::TimeDelta::seconds(600)).await.unwrap();
+    let list = world.ask("GET", "/v1/mservices").by("admin").send().await.expect(200);
+    assert_eq!(list["mservices"][1]["state"], "down");
+    world.end().await;
+}
+
+#[tokio::test]
+async fn the_newer_rules_tell_readers_from_members() {
+    let world = World::with(&[("OS_MAGNUM_RS__DEFAULT_RULES", "master")]).await;
+    world.template(json!({})).await;
+    world.cluster(json!({})).await;
+    for path in ["/v1/clusters", "/v1/clusters/blue", "/v1/clustertemplates/k8s"] {
+        world.ask("GET", path).by("reader").send().await.expect(200);
+    }
+    let before = world.rows().await;
+    let made = world.ask("POST", "/v1/clustertemplates").by("reader").json(&template(json!({}))).send().await;
+    assert!(made.expect(403)["errors"][0]["detail"].as_str().unwrap().contains("clustertemplate:create"));
+    world.ask("POST", "/v1/clusters").by("reader").json(&cluster(json!({}))).send().await.expect(403);
+    world.ask("PATCH", "/v1/clusters/blue").by("reader").json(&json!([])).send().await.expect(403);
+    world.ask("DELETE", "/v1/clusters/blue").by("reader").send().await.expect(403);
+    assert_eq!(world.rows().await, before);
+    world.end().await;
+}

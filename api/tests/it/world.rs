@@ -82,8 +82,7 @@ impl World {
         store.migrate().await.unwrap();
         let seal = Seal::from_options(&options).unwrap();
         let client = cloud::Cloud::new(cloud::Settings::from(options.as_ref())).unwrap();
-        let certs =
-            certs::Authority::new(certs::CertStore::barbican(client.clone()), certs::X509Policy::from(&options.x509));
+        let certs = certs::Authority::from_options(&options, store.clone(), seal.clone(), client.clone()).unwrap();
         let deps = api::Deps {
             options: Arc::clone(&options),
             store: store.clone(),
