@@ -128,9 +128,8 @@ pub(crate) fn kubernetes(input: &Input<'_>) -> Result<Parameters, Error> {
     p.put("network_driver", network_driver(input));
     p.put("pods_network_cidr", pods_network(input));
     p.put("tls_disabled", template.tls_disabled);
-    let (protocol, port) = if template.tls_disabled { ("HTTP", 8080) } else { ("TCP", 6443) };
-    p.put("loadbalancing_protocol", protocol);
-    p.put("kubernetes_port", template.apiserver_port.filter(|port| *port > 0).unwrap_or(port));
+    p.put("loadbalancing_protocol", if template.tls_disabled { "HTTP" } else { "TCP" });
+    p.put("kubernetes_port", api_port(input)?);
     p.put_given("discovery_url", cluster.discovery_url.as_deref().or(facts.discovery_url.as_deref()));
     p.put_given("insecure_registry_url", template.insecure_registry.as_deref());
     p.put_given("kube_version", cluster.coe_version.as_deref());
@@ -146,6 +145,22 @@ pub(crate) fn kubernetes(input: &Input<'_>) -> Result<Parameters, Error> {
     }
     p.put_given("block_storage_version", Some(&facts.block_storage_version));
     Ok(p)
+}
+
+/// Port inside every master for its own components, without TLS; the public one where TLS is off.
+const INSECURE_PORT: i64 = 8080;
+
+/// 6443 or the template's own choice; without TLS always 8080.
+fn api_port(input: &Input<'_>) -> Result<i64, Error> {
+    match input.template.apiserver_port.filter(|port| *port > 0) {
+        _ if input.template.tls_disabled => Ok(INSECURE_PORT),
+        Some(INSECURE_PORT) => Err(Error::bad_value(
+            "apiserver_port",
+            "8080",
+            "The masters need port 8080 for themselves. Leave apiserver_port unset or choose another one",
+        )),
+        other => Ok(other.unwrap_or(6443)),
+    }
 }
 
 fn first<'a>(options: &[&'a Option<String>]) -> Option<&'a str> {

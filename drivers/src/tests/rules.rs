@@ -60,6 +60,14 @@ fn the_api_address_follows_tls() {
 }
 
 #[test]
+fn the_template_may_choose_the_port() {
+    let port =
+        |port| Sample::with(|s| s.template.apiserver_port = port).stack(atomic()).parameters["kubernetes_port"].clone();
+    assert_eq!((port(None), port(Some(443))), (json!(6443), json!(443)));
+    assert!(refusal(&Sample::with(|s| s.template.apiserver_port = Some(8080))).contains("apiserver_port"));
+}
+
+#[test]
 fn the_cloud_provider_needs_the_trust() {
     let on = |trust: Option<&str>, label: &str| {
         let sample = Sample::with(|s| {

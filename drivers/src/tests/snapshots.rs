@@ -1,6 +1,6 @@
 //! The stack request of each sample, so that a change of a parameter is seen in review.
 //!
-//! Files are shown by name and size; the user data of one master and one worker is shown as it reaches the node.
+//! Files are shown by name; the user data of one master and one worker is shown as it reaches the node.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ fn shown(request: &StackRequest) -> Value {
             (name, if hide { json!("(hidden)") } else { value.clone() })
         })
         .collect();
-    let files: BTreeMap<&String, usize> = request.files.iter().map(|(name, text)| (name, text.len())).collect();
+    let files: Vec<&String> = request.files.keys().collect();
     json!({
         "name": request.name, "parameters": parameters, "files": files, "tags": request.tags,
         "timeout_mins": request.timeout_mins, "disable_rollback": request.disable_rollback,

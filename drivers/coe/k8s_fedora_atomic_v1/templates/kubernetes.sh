@@ -40,6 +40,7 @@ kubelet_certificate() {
     make_certificate proxy system:kube-proxy system:node-proxier "" clientAuth
 }
 
+# After all images are installed, because some bring a file of that name.
 write_kubernetes_config() {
     mkdir -p /etc/kubernetes/manifests
     printf 'KUBE_LOGTOSTDERR="--logtostderr=true"\nKUBE_LOG_LEVEL="--v=2"\n' >/etc/kubernetes/config

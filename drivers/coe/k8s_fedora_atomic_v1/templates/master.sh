@@ -157,13 +157,13 @@ step "docker storage" configure_docker_storage
 step "docker" configure_docker_options
 step "certificates" install_certificates
 step "etcd" configure_etcd
-step "Kubernetes configuration" write_kubernetes_config
 step "cloud configuration" optional configure_cloud_provider
 step "API server" configure_api_server
 step "controllers" configure_controllers
 step "kubelet" configure_kubelet "$(api_url 127.0.0.1)" \
     "--node-labels=node-role.kubernetes.io/master= --register-with-taints=node-role.kubernetes.io/master=:NoSchedule"
 step "kube-proxy" configure_kube_proxy "$(api_url 127.0.0.1)"
+step "Kubernetes configuration" write_kubernetes_config
 step "control plane" start_control_plane
 apply_extras
 step "report" report SUCCESS "the API answers and etcd is healthy"

@@ -68,10 +68,10 @@ step "proxy" configure_proxy
 step "docker storage" configure_docker_storage
 step "docker" configure_docker_options
 step "certificates" install_certificates
-step "Kubernetes configuration" write_kubernetes_config
 step "cloud configuration" optional configure_cloud_provider
 step "kubelet" configure_kubelet "$(api_url "$KUBE_API_PRIVATE_ADDRESS")"
 step "kube-proxy" configure_kube_proxy "$(api_url "$KUBE_API_PRIVATE_ADDRESS")"
+step "Kubernetes configuration" write_kubernetes_config
 step "environment" write_environment
 step "node exporter" run_node_exporter
 step "node" start_node
