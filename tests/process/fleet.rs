@@ -218,7 +218,7 @@ async fn environment(cloud: &DevCloud, state: &Path, database: Database) -> (Vec
     let server = match database {
         Database::Sqlite => None,
         Database::Server { url, rabbit, name } => {
-            let fresh = store::testing::fresh_database(&url).await.unwrap();
+            let fresh = fresh_database(&url).await;
             set("OS_DATABASE__CONNECTION", fresh);
             set("OS_DEFAULT__TRANSPORT_URL", rabbit);
             set("OS_CONDUCTOR__TOPIC", format!("chaos-{}", std::process::id()));
@@ -226,4 +226,19 @@ async fn environment(cloud: &DevCloud, state: &Path, database: Database) -> (Vec
         }
     };
     (env, server)
+}
+
+/// Makes an empty database on the server of `url`; its own URL.
+async fn fresh_database(url: &str) -> String {
+    let name = format!("chaos_{}_{}", std::process::id(), rand::random::<u16>());
+    let statement = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    let plain = url.replace("mysql+pymysql://", "mysql://").replace("postgresql+psycopg2://", "postgresql://");
+    if plain.starts_with("mysql") {
+        sqlx::raw_sql(statement).execute(&sqlx::MySqlPool::connect(&plain).await.unwrap()).await.unwrap();
+    } else {
+        sqlx::raw_sql(statement).execute(&sqlx::PgPool::connect(&plain).await.unwrap()).await.unwrap();
+    }
+    let (before, query) = plain.split_once('?').map_or((plain.as_str(), String::new()), |(a, b)| (a, format!("?{b}")));
+    let server = before.rsplit_once('/').unwrap().0;
+    format!("{server}/{name}{query}")
 }
