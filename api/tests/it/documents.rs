@@ -1,4 +1,4 @@
-//! Version documents, negotiation, paths as clients spell them, health, OpenAPI, CORS-free basics.
+//! Version documents, negotiation, paths as clients spell them, health, TLS, browsers, a graceful end.
 
 use std::time::Duration;
 

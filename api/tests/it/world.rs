@@ -78,7 +78,7 @@ impl World {
         let cloud = DevCloud::start(settings).await.unwrap();
         let options = Arc::new(options(&cloud, state.path(), extra));
         let connection = options.database_connection();
-        let store = Store::connect(&connection, store::PoolOptions::from(options.as_ref())).await.unwrap();
+        let store = Store::connect(connection, store::PoolOptions::from(options.as_ref())).await.unwrap();
         store.migrate().await.unwrap();
         let seal = Seal::from_options(&options).unwrap();
         let client = cloud::Cloud::new(cloud::Settings::from(options.as_ref())).unwrap();
