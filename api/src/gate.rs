@@ -25,6 +25,7 @@ use crate::{
     Deps,
     base::Base,
     problem::Problem,
+    trustee::TrusteeDomain,
     versions::{self, Negotiated, Refusal, Version},
 };
 
@@ -160,19 +161,12 @@ async fn identify(request: &ServiceRequest, deps: &Deps) -> Result<(), Problem> 
     let span = tracing::Span::current();
     span.record("user.id", caller.user_id.as_str());
     span.record("project.id", caller.project_id.as_deref());
-    let trustee_domain = trustee_domain(deps).await?;
+    let trustee_domain = match request.app_data::<web::Data<TrusteeDomain>>().cloned() {
+        Some(domain) => domain.id(deps).await,
+        None => None,
+    };
     request.extensions_mut().insert(Identified { caller, token, trustee_domain });
     Ok(())
-}
-
-/// The domain of the clusters' own users: asked of Keystone once, and `None` where none is configured, so that a missing
-/// `[trust]` section breaks nothing but the creation of clusters.
-async fn trustee_domain(deps: &Deps) -> Result<Option<Arc<str>>, Problem> {
-    let trust = &deps.options.trust;
-    if trust.trustee_domain_id.is_none() && trust.trustee_domain_name.is_none() {
-        return Ok(None);
-    }
-    Ok(Some(deps.cloud.trustee_domain_id().await.map_err(Problem::Domain)?.into()))
 }
 
 fn negotiate(request: &ServiceRequest, versions: &mut Option<Versions>) -> Result<Negotiated, Problem> {

@@ -24,6 +24,7 @@ mod routes;
 mod serve;
 mod templates;
 mod time;
+mod trustee;
 mod versions;
 
 use std::sync::Arc;
