@@ -3,7 +3,11 @@
 //! Run with `make bench`. Load generator, server and database share the machine, so the figures compare with each
 //! other and not with another machine's. The counts are exact and are what must not grow.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark stops at the first surprise and prints a table")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a benchmark stops at the first surprise and prints a table"
+)]
 
 use std::{
     net::TcpListener,
@@ -58,8 +62,10 @@ impl Bench {
         let settings = devcloud::Settings { magnum_url: Some(format!("{url}/v1")), ..devcloud::Settings::default() };
         let cloud = DevCloud::start(settings).await.unwrap();
         let quota = ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT".to_owned(), "1000000".to_owned());
-        let options = Arc::new(domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain([quota])).unwrap().0);
-        let store = Store::connect(options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
+        let options =
+            Arc::new(domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain([quota])).unwrap().0);
+        let store =
+            Store::connect(options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
         store.migrate().await.unwrap();
         let seal = Seal::from_options(&options).unwrap();
         let client = cloud::Cloud::new(cloud::Settings::from(options.as_ref())).unwrap();
@@ -251,7 +257,8 @@ async fn raw_server(path: &std::path::Path) -> String {
             web::get().to(|pool: web::Data<sqlx::SqlitePool>, uuid: web::Path<String>| async move {
                 let row = sqlx::query("SELECT * FROM cluster WHERE uuid = ?").bind(uuid.into_inner());
                 let row = row.fetch_one(pool.get_ref()).await.unwrap();
-                HttpResponse::Ok().json(json!({"uuid": row.get::<String, _>("uuid"), "name": row.get::<String, _>("name")}))
+                HttpResponse::Ok()
+                    .json(json!({"uuid": row.get::<String, _>("uuid"), "name": row.get::<String, _>("name")}))
             }),
         )
     });

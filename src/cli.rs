@@ -115,12 +115,20 @@ impl Arguments {
         match self.command {
             Command::Api(listen) => service::api(&config, listen.listen).await,
             Command::Conductor => service::conductor(&config).await,
-            Command::All(all) if all.devcloud => service::all_on_devcloud(&config, all.listen.listen, all.state_dir).await,
+            Command::All(all) if all.devcloud => {
+                service::all_on_devcloud(&config, all.listen.listen, all.state_dir).await
+            }
             Command::All(all) => service::all(&config, all.listen.listen).await,
             Command::Demo => demo::run().await,
             Command::Migrate => service::migrate(&config).await,
-            Command::Sample { what: Sample::Config } => Ok(terminal::say(domain::sample_config().trim_end())),
-            Command::Sample { what: Sample::Policy } => Ok(terminal::say(domain::sample_policy().trim_end())),
+            Command::Sample { what } => {
+                let sample = match what {
+                    Sample::Config => domain::sample_config(),
+                    Sample::Policy => domain::sample_policy(),
+                };
+                terminal::say(sample.trim_end());
+                Ok(())
+            }
             Command::Operation(command) => {
                 let store = service::open_store(&service::load(&config)?).await?;
                 match command {

@@ -84,7 +84,11 @@ impl Show {
         self.told(&format!("cluster demo accepted and stored ({uuid})"));
         self.watch(client, &uuid, "CREATE_COMPLETE").await?;
         let cluster = client.cluster(&uuid).await?.ok_or("the cluster is gone")?;
-        self.told(&format!("CREATE_COMPLETE: API at {}, stack {}", text(&cluster, "api_address")?, text(&cluster, "stack_id")?));
+        self.told(&format!(
+            "CREATE_COMPLETE: API at {}, stack {}",
+            text(&cluster, "api_address")?,
+            text(&cluster, "stack_id")?
+        ));
         Ok(uuid)
     }
 
@@ -99,7 +103,9 @@ impl Show {
         if seen != nodes {
             return Err(format!("the cluster shows {seen} nodes instead of {nodes}").into());
         }
-        self.told(&format!("kubeconfig proven: {address} accepts its certificate, refuses others, and shows {seen} nodes"));
+        self.told(&format!(
+            "kubeconfig proven: {address} accepts its certificate, refuses others, and shows {seen} nodes"
+        ));
         Ok(())
     }
 
@@ -150,7 +156,12 @@ impl Show {
         if !operation.step.is_empty() && *shown != operation.step {
             operation.step.clone_into(shown);
             terminal::clear();
-            terminal::say(&format!("{:>6.1} s      {} > {}", self.begun.elapsed().as_secs_f64(), operation.kind, operation.step));
+            terminal::say(&format!(
+                "{:>6.1} s      {} > {}",
+                self.begun.elapsed().as_secs_f64(),
+                operation.kind,
+                operation.step
+            ));
         }
         Ok(())
     }
@@ -176,7 +187,9 @@ fn text(object: &Value, key: &str) -> Result<String, Box<dyn Error>> {
 
 fn by_hand() {
     terminal::say("");
-    terminal::say("To repeat it by hand, run `make run`, paste the export lines it prints into another terminal, then:");
+    terminal::say(
+        "To repeat it by hand, run `make run`, paste the export lines it prints into another terminal, then:",
+    );
     let commands = [
         "openstack coe cluster template create k8s --coe kubernetes --image fedora-atomic-27 --external-network public \\",
         "    --keypair testkey --flavor m1.small --master-flavor m1.small --docker-volume-size 5 --network-driver flannel --master-lb-enabled",
@@ -190,4 +203,3 @@ fn by_hand() {
         terminal::say(&format!("  {command}"));
     }
 }
-

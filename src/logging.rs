@@ -9,7 +9,9 @@ use tracing_subscriber::{EnvFilter, fmt, util::SubscriberInitExt};
 pub(crate) fn start(options: &Options, quiet: bool) {
     let level = match (quiet, options.default.debug) {
         (true, _) => "off",
-        (false, true) => "info,magnum=debug,api=debug,conductor=debug,store=debug,cloud=debug,certs=debug,drivers=debug",
+        (false, true) => {
+            "info,magnum=debug,api=debug,conductor=debug,store=debug,cloud=debug,certs=debug,drivers=debug"
+        }
         (false, false) => "info,actix_server=warn,lapin=warn",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));

@@ -11,7 +11,11 @@ const ROWS: i64 = 500;
 pub(crate) async fn list(store: &Store, all: bool, cluster: Option<&str>) -> Outcome {
     let operations = store.operations(cluster, !all, ROWS).await?;
     if operations.is_empty() {
-        terminal::say(if all { "No operation has been accepted yet." } else { "No unfinished operation. Add --all to see finished ones." });
+        terminal::say(if all {
+            "No operation has been accepted yet."
+        } else {
+            "No unfinished operation. Add --all to see finished ones."
+        });
         return Ok(());
     }
     let rows: Vec<Vec<String>> = operations.iter().map(row).collect();
@@ -64,17 +68,23 @@ pub(crate) async fn show(store: &Store, id: &str) -> Outcome {
 
 pub(crate) async fn retry(store: &Store, id: &str) -> Outcome {
     store.retry_operation(id, chrono::Utc::now()).await?;
-    terminal::say(&format!("Operation {id} will run with the next sweep of a conductor. Watch it with: magnum operation show {id}"));
+    terminal::say(&format!(
+        "Operation {id} will run with the next sweep of a conductor. Watch it with: magnum operation show {id}"
+    ));
     Ok(())
 }
 
 pub(crate) async fn abandon(store: &Store, id: &str, reason: &str) -> Outcome {
     let operation = store.operation(id).await?;
     if !matches!(operation.state, OperationState::Active | OperationState::Queued) {
-        return Err(format!("operation {id} is {} already; only unfinished ones can be abandoned", operation.state).into());
+        return Err(
+            format!("operation {id} is {} already; only unfinished ones can be abandoned", operation.state).into()
+        );
     }
     store.abandon_operation(id, reason, chrono::Utc::now()).await?;
-    terminal::say(&format!("Operation {id} is given up. What it made is still there; delete the cluster to remove it."));
+    terminal::say(&format!(
+        "Operation {id} is given up. What it made is still there; delete the cluster to remove it."
+    ));
     Ok(())
 }
 
@@ -84,5 +94,9 @@ fn time(at: chrono::DateTime<chrono::Utc>) -> String {
 
 fn shortened(text: &str, length: usize) -> String {
     let line = text.lines().next().unwrap_or_default();
-    if line.chars().count() <= length { line.to_owned() } else { line.chars().take(length - 1).chain(['…']).collect() }
+    if line.chars().count() <= length {
+        line.to_owned()
+    } else {
+        line.chars().take(length - 1).chain(['…']).collect()
+    }
 }

@@ -103,7 +103,7 @@ impl Parts {
             seal: self.seal.clone(),
             doorbell: self.doorbell.clone(),
             clock: self.clock.clone(),
-            lease: TimeDelta::seconds(i64::try_from(self.options.magnum_rs.operation_lease).unwrap_or(60)),
+            lease: TimeDelta::seconds(self.options.magnum_rs.operation_lease),
         };
         Conductor::new(Arc::new(deps), self.options.host())
     }
@@ -206,7 +206,12 @@ pub(crate) async fn on_devcloud(
 ) -> Result<DevService, Box<dyn Error>> {
     let listener = TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let url = format!("http://{}", listener.local_addr()?);
-    let settings = devcloud::Settings { magnum_url: Some(format!("{url}/v1")), stack_delay, play_nodes: true, ..devcloud::Settings::default() };
+    let settings = devcloud::Settings {
+        magnum_url: Some(format!("{url}/v1")),
+        stack_delay,
+        play_nodes: true,
+        ..devcloud::Settings::default()
+    };
     let cloud = DevCloud::start(settings).await?;
     let overrides = cloud.magnum_options(state.path());
     let (options, _) = domain::load(&config.config_file, &config.config_dir, environment().chain(overrides))?;
@@ -215,7 +220,11 @@ pub(crate) async fn on_devcloud(
     Ok(DevService { cloud, parts, listener, url })
 }
 
-pub(crate) async fn all_on_devcloud(config: &ConfigArguments, listen: Option<SocketAddr>, state_dir: Option<PathBuf>) -> Outcome {
+pub(crate) async fn all_on_devcloud(
+    config: &ConfigArguments,
+    listen: Option<SocketAddr>,
+    state_dir: Option<PathBuf>,
+) -> Outcome {
     let state = StateDir::open(state_dir)?;
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9511)));
     let service = on_devcloud(config, listen, &state, Duration::from_secs(5)).await?;

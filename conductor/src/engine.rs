@@ -377,6 +377,9 @@ mod tests {
     #[test]
     fn deleting_is_creating_read_backwards() {
         let names = crate::step_names(OperationKind::Delete);
-        assert_eq!(names, ["settle", "delete_load_balancers", "delete_stack", "revoke_trust", "delete_certs", "forget_cluster"]);
+        assert_eq!(
+            names,
+            ["settle", "delete_load_balancers", "delete_stack", "revoke_trust", "delete_certs", "forget_cluster"]
+        );
     }
 }

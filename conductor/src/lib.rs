@@ -46,7 +46,7 @@ pub struct Deps {
 impl Deps {
     /// Pause between two looks at something that Heat works on.
     pub(crate) fn poll_interval(&self) -> TimeDelta {
-        TimeDelta::seconds(i64::try_from(self.options.magnum_rs.status_poll_interval).unwrap_or(10))
+        TimeDelta::seconds(self.options.magnum_rs.status_poll_interval)
     }
 
     /// Pause of a step that the watch over the stacks wakes early; only its fallback.

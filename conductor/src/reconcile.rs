@@ -99,7 +99,8 @@ async fn look_at_stacks(deps: &Deps) -> Result<usize, Error> {
 
 /// Status by stack id, asked with the trust of one of the clusters, else as the service.
 async fn statuses(deps: &Deps, project: &str, page: &[&WatchedStack]) -> Result<BTreeMap<String, String>, Error> {
-    let filter = StackFilter { ids: page.iter().map(|stack| stack.stack_id.clone()).collect(), ..StackFilter::default() };
+    let filter =
+        StackFilter { ids: page.iter().map(|stack| stack.stack_id.clone()).collect(), ..StackFilter::default() };
     let mut refused = None;
     for session in sessions(deps, page, project) {
         match session.heat().stacks(&filter).await {
@@ -112,7 +113,11 @@ async fn statuses(deps: &Deps, project: &str, page: &[&WatchedStack]) -> Result<
     Err(refused.unwrap_or_else(|| Error::invalid("no identity to ask with")))
 }
 
-fn sessions<'a>(deps: &'a Deps, page: &'a [&WatchedStack], project: &'a str) -> impl Iterator<Item = cloud::Session> + 'a {
+fn sessions<'a>(
+    deps: &'a Deps,
+    page: &'a [&WatchedStack],
+    project: &'a str,
+) -> impl Iterator<Item = cloud::Session> + 'a {
     let trusts = page.iter().filter_map(|stack| {
         let (user, trust) = (stack.trustee_user_id.as_ref()?, stack.trust_id.as_ref()?);
         let password = deps.seal.open(stack.trustee_password.as_ref()?, &stack.cluster_uuid).ok()?;
@@ -150,4 +155,3 @@ pub(crate) async fn forget_old_operations(deps: Arc<Deps>, owner: String) {
         sleep(Duration::from_secs(3600)).await;
     }
 }
-

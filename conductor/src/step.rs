@@ -85,7 +85,14 @@ impl StepCtx {
             Err(error) => return Err(error),
         };
         let lease = Lease::until(op.lease_until.unwrap_or_else(|| deps.clock.now()));
-        Ok(Some(Self { cluster: record.cluster, groups: record.nodegroups, template: record.template, deps, op, lease }))
+        Ok(Some(Self {
+            cluster: record.cluster,
+            groups: record.nodegroups,
+            template: record.template,
+            deps,
+            op,
+            lease,
+        }))
     }
 
     /// Writes cluster and node groups in the middle of a step, so that what was just made outside is known at once.
@@ -135,7 +142,11 @@ impl StepCtx {
     {
         let trust = self.as_trust()?;
         let caller = self.caller_if_held()?;
-        self.first_allowed(trust.into_iter().chain(caller).chain([self.deps.cloud.as_service().in_project(&self.cluster.project_id)]), call).await
+        self.first_allowed(
+            trust.into_iter().chain(caller).chain([self.deps.cloud.as_service().in_project(&self.cluster.project_id)]),
+            call,
+        )
+        .await
     }
 
     /// Like [`Self::with_any`], but as the caller first: Heat stores who changes a stack and acts for them later.
@@ -169,7 +180,11 @@ impl StepCtx {
                 other => return Ok(other?),
             }
         }
-        let nobody = || Error::Refused("Neither the token of the request nor the trust of the cluster is left to act with".to_owned());
+        let nobody = || {
+            Error::Refused(
+                "Neither the token of the request nor the trust of the cluster is left to act with".to_owned(),
+            )
+        };
         Err(refused.unwrap_or_else(nobody).into())
     }
 }

@@ -58,7 +58,8 @@ impl Access {
         if health.trim() != "ok" {
             return Err(format!("{address}/healthz says {health:?}").into());
         }
-        let nodes: Value = client.get(format!("{address}/api/v1/nodes")).send().await?.error_for_status()?.json().await?;
+        let nodes: Value =
+            client.get(format!("{address}/api/v1/nodes")).send().await?.error_for_status()?.json().await?;
         let ready = |node: &&Value| {
             let conditions = node["status"]["conditions"].as_array();
             conditions.is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))

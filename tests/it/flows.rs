@@ -60,7 +60,8 @@ async fn a_delete_takes_over_a_running_create_and_a_queued_resize() {
     world.run_until_idle(&world.engine()).await;
     assert!(world.cluster(&uuid).await.is_none());
     assert_eq!(world.cloud.census(), before);
-    let states: Vec<_> = world.store.operations(Some(&uuid), false, 10).await.unwrap().iter().map(|op| op.state).collect();
+    let states: Vec<_> =
+        world.store.operations(Some(&uuid), false, 10).await.unwrap().iter().map(|op| op.state).collect();
     assert_eq!(states.iter().filter(|state| **state == OperationState::Cancelled).count(), 2, "{states:?}");
     world.end().await;
 }
@@ -72,7 +73,8 @@ async fn a_worker_whose_lease_ran_out_cannot_write() {
     let uuid = world.accept_create("paused").await;
     let id = world.active(&uuid).await.id;
     let now = world.deps.clock.now();
-    let paused = world.store.claim_operation(&id, "paused", now, chrono::TimeDelta::seconds(60)).await.unwrap().unwrap();
+    let paused =
+        world.store.claim_operation(&id, "paused", now, chrono::TimeDelta::seconds(60)).await.unwrap().unwrap();
     world.deps.clock.advance(std::time::Duration::from_secs(61));
     world.run_until_idle(&world.engine()).await;
     let record = world.store.cluster(&store::Scope::All, &domain::Ident::of(&uuid)).await.unwrap();

@@ -40,7 +40,8 @@ impl World {
         };
         let cloud = DevCloud::start(settings).await.unwrap();
         let options = Arc::new(options(&cloud, state.path()));
-        let store = Store::connect(options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
+        let store =
+            Store::connect(options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
         store.migrate().await.unwrap();
         let seal = Seal::from_options(&options).unwrap();
         let client = cloud::Cloud::new(cloud::Settings::from(options.as_ref())).unwrap();
@@ -74,7 +75,17 @@ impl World {
         };
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let token = cloud.login("demo").await.unwrap();
-        Self { cloud, store, deps: Arc::new(deps), url, http, token, stop: Some(stop), served: Some(served), _state: state }
+        Self {
+            cloud,
+            store,
+            deps: Arc::new(deps),
+            url,
+            http,
+            token,
+            stop: Some(stop),
+            served: Some(served),
+            _state: state,
+        }
     }
 
     /// Stops the service; call at the end of each test.
@@ -162,7 +173,9 @@ impl World {
                 assert!(unfinished.is_empty(), "queued without an active one: {unfinished:?}");
                 return;
             };
-            if let Advanced::NotClaimed | Advanced::Waiting(_) | Advanced::Crashed = engine.advance(&op.id, &|| false).await.unwrap() {
+            if let Advanced::NotClaimed | Advanced::Waiting(_) | Advanced::Crashed =
+                engine.advance(&op.id, &|| false).await.unwrap()
+            {
                 self.deps.clock.advance(LEAP);
                 tokio::time::sleep(Duration::from_millis(25)).await;
             }

@@ -24,7 +24,8 @@ impl Database {
     /// The server named by `variable`, together with RabbitMQ; the test fails with a hint where they are unset.
     pub(crate) fn from_env(variable: &str, name: &'static str) -> Self {
         let get = |name: &str| {
-            std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run `make test`, which starts the servers"))
+            std::env::var(name)
+                .unwrap_or_else(|_| panic!("{name} is not set; run `make test`, which starts the servers"))
         };
         Self::Server { url: get(variable), rabbit: get("TEST_RABBIT_URL"), name }
     }
@@ -102,7 +103,8 @@ impl Fleet {
         let Some(database) = self.server else { return };
         let Ok(command) = std::env::var("TEST_SERVICES_RESTART") else { return };
         let name = if rng.random_bool(0.5) { "rabbit" } else { database };
-        let done = Command::new("sh").arg("-c").arg(format!("{command} {name}")).stdout(Stdio::null()).status().unwrap();
+        let done =
+            Command::new("sh").arg("-c").arg(format!("{command} {name}")).stdout(Stdio::null()).status().unwrap();
         assert!(done.success(), "{name} could not be restarted");
     }
 
@@ -132,7 +134,8 @@ impl Fleet {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
             let mut request = self.http.request(method.parse().unwrap(), format!("{}/v1{path}", self.url));
-            request = request.header("x-auth-token", &self.token).header("openstack-api-version", "container-infra latest");
+            request =
+                request.header("x-auth-token", &self.token).header("openstack-api-version", "container-infra latest");
             if let Some(body) = &body {
                 request = request.json(body);
             }
@@ -209,7 +212,11 @@ fn process(env: &[(String, String)], arguments: &[&str]) -> Command {
     command
 }
 
-async fn environment(cloud: &DevCloud, state: &Path, database: Database) -> (Vec<(String, String)>, Option<&'static str>) {
+async fn environment(
+    cloud: &DevCloud,
+    state: &Path,
+    database: Database,
+) -> (Vec<(String, String)>, Option<&'static str>) {
     let mut env = cloud.magnum_options(state);
     let mut set = |name: &str, value: String| env.push((name.to_owned(), value));
     set("OS_MAGNUM_RS__OPERATION_LEASE", LEASE.to_string());

@@ -80,7 +80,8 @@ async fn chaos(database: Database) {
 
 /// Resizes or deletes a few clusters that were promised to exist.
 async fn steer(fleet: &Fleet, promised: &mut BTreeMap<String, Promise>, rng: &mut StdRng) {
-    let alive: Vec<String> = promised.iter().filter(|(_, p)| **p != Promise::Gone).map(|(uuid, _)| uuid.clone()).collect();
+    let alive: Vec<String> =
+        promised.iter().filter(|(_, p)| **p != Promise::Gone).map(|(uuid, _)| uuid.clone()).collect();
     if alive.is_empty() || rng.random_bool(0.4) {
         return;
     }

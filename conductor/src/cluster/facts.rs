@@ -38,12 +38,15 @@ pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
         // The CA's key never leaves the service.
         ca_private_key: None,
         block_storage_version: "v3".to_owned(),
-        default_timeout_mins: i64::from(options.cluster_heat.create_timeout),
+        default_timeout_mins: options.cluster_heat.create_timeout,
     })
 }
 
 fn missing(what: &str) -> Fail {
-    Fail::Fatal(Error::Internal { doing: format!("{what} is not recorded; delete the cluster and create it again"), source: None })
+    Fail::Fatal(Error::Internal {
+        doing: format!("{what} is not recorded; delete the cluster and create it again"),
+        source: None,
+    })
 }
 
 impl StepCtx {
@@ -86,7 +89,9 @@ impl VolumeTypes {
         let boot = named(labels, "boot_volume_type", cinder.default_boot_volume_type.as_ref());
         let boot_size = match labels.value("boot_volume_size") {
             None => i64::from(cinder.default_boot_volume_size),
-            Some(size) => size.parse().map_err(|_| Error::invalid("label boot_volume_size must be a whole number of GB"))?,
+            Some(size) => {
+                size.parse().map_err(|_| Error::invalid("label boot_volume_size must be a whole number of GB"))?
+            }
         };
         Ok(Self { docker, etcd, boot, boot_size })
     }

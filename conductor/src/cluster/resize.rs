@@ -49,9 +49,11 @@ pub(super) async fn update_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
 /// `true` when the stack already has the parameters of the request, in Heat's text form.
 fn has_taken(stack: &Stack, request: &StackRequest) -> bool {
     let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    request.parameters.iter().filter(|(name, _)| name.as_str() == "number_of_minions").all(|(name, wanted)| {
-        stack.parameters.get(name).is_some_and(|held| text(held) == text(wanted))
-    })
+    request
+        .parameters
+        .iter()
+        .filter(|(name, _)| name.as_str() == "number_of_minions")
+        .all(|(name, wanted)| stack.parameters.get(name).is_some_and(|held| text(held) == text(wanted)))
 }
 
 /// Waits until Heat is done with it.

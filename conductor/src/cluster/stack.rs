@@ -15,14 +15,13 @@ impl StepCtx {
     pub(crate) fn driver(&self) -> Result<&'static dyn Driver, Fail> {
         let template = self.template()?;
         let distro = template.cluster_distro.as_deref().unwrap_or_default();
-        drivers::driver_for(&template.server_type, distro, &template.coe, &self.deps.options.drivers.disabled_drivers).ok_or_else(
-            || {
+        drivers::driver_for(&template.server_type, distro, &template.coe, &self.deps.options.drivers.disabled_drivers)
+            .ok_or_else(|| {
                 Fail::Fatal(Error::invalid(format!(
                     "Cluster type ({}, {distro}, {}) not supported",
                     template.server_type, template.coe
                 )))
-            },
-        )
+            })
     }
 
     /// The stack by its recorded id, else by its derived name; without outputs, which cost Heat a look at everything.
@@ -47,7 +46,7 @@ impl StepCtx {
 /// How long Heat is given: the cluster's `create_timeout`, else the configured one.
 pub(super) fn timeout(ctx: &StepCtx) -> TimeDelta {
     let minutes = ctx.cluster.create_timeout.filter(|minutes| *minutes > 0);
-    TimeDelta::minutes(minutes.unwrap_or(i64::from(ctx.deps.options.cluster_heat.create_timeout)).max(1))
+    TimeDelta::minutes(minutes.unwrap_or(ctx.deps.options.cluster_heat.create_timeout).max(1))
 }
 
 /// Asks Heat for the stack, or adopts the one that an earlier run of this step made.
@@ -87,9 +86,8 @@ pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         return Err(vanished(ctx));
     };
     match stack.status.as_str() {
-        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "RESUME_COMPLETE" | "CHECK_COMPLETE" | "SNAPSHOT_COMPLETE" | "ADOPT_COMPLETE" => {
-            Ok(Next::Done)
-        }
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "RESUME_COMPLETE" | "CHECK_COMPLETE" | "SNAPSHOT_COMPLETE"
+        | "ADOPT_COMPLETE" => Ok(Next::Done),
         status if status.ends_with("_IN_PROGRESS") => Ok(Next::Wait(ctx.deps.long_wait())),
         _ => {
             let reason = ctx.stack_failure(&stack).await;

@@ -70,7 +70,9 @@ async fn own_network(ctx: &StepCtx) -> Result<OwnNetwork, Fail> {
 async fn delete_floating_ips(ctx: &StepCtx, balancer: &LoadBalancer) -> Result<(), Fail> {
     let Some(port) = &balancer.vip_port_id else { return Ok(()) };
     let found = ctx.with_any(|session| async move { session.neutron().floating_ips(port).await }).await?;
-    for ip in found.iter().filter(|ip| ip.description.as_deref().is_some_and(|text| is_of_cluster(text, &ctx.cluster.uuid))) {
+    for ip in
+        found.iter().filter(|ip| ip.description.as_deref().is_some_and(|text| is_of_cluster(text, &ctx.cluster.uuid)))
+    {
         ctx.with_any(|session| async move { session.neutron().delete_floating_ip(&ip.id).await }).await?;
     }
     Ok(())

@@ -105,7 +105,8 @@ fn is_gone_or_refused(error: &Error) -> bool {
 /// A random password with at least one character of each class.
 fn new_password(classes: &[String]) -> Result<Secret, Error> {
     let mut rng = rand::rng();
-    let classes: Vec<Vec<char>> = classes.iter().map(|class| class.chars().collect()).filter(|c: &Vec<char>| !c.is_empty()).collect();
+    let classes: Vec<Vec<char>> =
+        classes.iter().map(|class| class.chars().collect()).filter(|c: &Vec<char>| !c.is_empty()).collect();
     let all: Vec<char> = classes.concat();
     let mut chars: Vec<char> = classes.iter().filter_map(|class| class.choose(&mut rng).copied()).collect();
     while chars.len() < PASSWORD_LENGTH {
