@@ -3,7 +3,9 @@
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        self,
+        self, ContentBuilder, ObjectBuilder, Ref, RefOr, Required, ResponseBuilder, Schema, Type,
+        path::{Parameter, ParameterBuilder, ParameterIn},
+        schema::ArrayBuilder,
         security::{ApiKey, ApiKeyValue, SecurityScheme},
     },
 };
@@ -24,20 +26,67 @@ use crate::{certificates, clusters, mservices, root, templates};
         certificates::show, certificates::sign,
         mservices::list,
     ),
-    modifiers(&Token),
+    modifiers(&Everywhere),
     security(("token" = []))
 )]
 struct Document;
 
-/// Every path but the public ones needs a Keystone token.
-struct Token;
+/// What holds for every path: the token, the version header, the identifier, the shape of errors.
+struct Everywhere;
 
-impl Modify for Token {
+impl Modify for Everywhere {
     fn modify(&self, document: &mut openapi::OpenApi) {
         let components = document.components.get_or_insert_with(Default::default);
         let token = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Auth-Token")));
         components.add_security_scheme("token", token);
+        components.schemas.insert("Errors".to_owned(), errors());
+        for (path, item) in &mut document.paths.paths {
+            let mut parameters = Vec::new();
+            if path.starts_with("/v1") {
+                parameters.push(parameter(
+                    "OpenStack-API-Version",
+                    ParameterIn::Header,
+                    "container-infra 1.1 to 1.14, or latest.",
+                ));
+            }
+            if path.contains("{ident}") {
+                parameters.push(parameter("ident", ParameterIn::Path, "UUID or name."));
+            }
+            item.parameters = Some(parameters.into_iter().map(RefOr::T).collect());
+            let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                let body = ContentBuilder::new().schema(Some(Ref::from_schema_name("Errors"))).build();
+                let failed = ResponseBuilder::new().description("What was wrong").content("application/json", body);
+                operation.responses.responses.insert("default".to_owned(), failed.build().into());
+            }
+        }
     }
+}
+
+fn parameter(name: &str, place: ParameterIn, description: &str) -> Parameter {
+    let required = if place == ParameterIn::Path { Required::True } else { Required::False };
+    ParameterBuilder::new()
+        .name(name)
+        .parameter_in(place)
+        .required(required)
+        .description(Some(description))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+        .build()
+}
+
+/// The body of every answer that is not a success, but for the 401 of the token check.
+fn errors() -> RefOr<Schema> {
+    let text = || ObjectBuilder::new().schema_type(Type::String);
+    let error = ObjectBuilder::new()
+        .property("request_id", text())
+        .property("code", text())
+        .property("status", ObjectBuilder::new().schema_type(Type::Integer))
+        .property("title", text())
+        .property("detail", text())
+        .property("links", ArrayBuilder::new().items(ObjectBuilder::new()))
+        .required("code")
+        .required("title");
+    ObjectBuilder::new().property("errors", ArrayBuilder::new().items(error)).required("errors").into()
 }
 
 /// The `OpenAPI` 3.1 document as JSON.

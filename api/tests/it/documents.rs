@@ -132,6 +132,15 @@ async fn health_and_openapi_are_public() {
     let create = &document["components"]["schemas"]["ClusterCreate"];
     assert_eq!(create["required"], json!(["cluster_template_id"]));
     assert_eq!(create["additionalProperties"], false);
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let parameters = item["parameters"].as_array().unwrap();
+        let has = |name: &str| parameters.iter().any(|one| one["name"] == name);
+        assert_eq!(has("ident"), path.contains("{ident}"), "{path}");
+        assert_eq!(has("OpenStack-API-Version"), path.starts_with("/v1"), "{path}");
+        for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
+            assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+        }
+    }
     world.end().await;
 }
 
