@@ -1,6 +1,9 @@
 //! The whole service in one process: real HTTP, a real database, a simulated cloud, a conductor the test steps.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
+
 mod arrows;
 mod crash;
+mod faults;
 mod flows;
 mod world;

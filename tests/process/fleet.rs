@@ -185,7 +185,7 @@ impl Fleet {
 
     /// Everything stops on SIGTERM with success.
     pub(crate) async fn end(mut self) {
-        let api = std::mem::replace(&mut self.conductors, Vec::new()).into_iter().chain([self.api]);
+        let api = std::mem::take(&mut self.conductors).into_iter().chain([self.api]);
         for mut child in api {
             signal("-TERM", &child.id().to_string());
             let end = Instant::now() + Duration::from_secs(20);

@@ -5,6 +5,8 @@
 //! failure can be looked for again. Runs on SQLite without a broker; with `TEST_MYSQL_URL` or `TEST_POSTGRES_URL` and
 //! `TEST_RABBIT_URL` on those, and then also restarts them with `TEST_SERVICES_RESTART <name>`.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test stops at the first surprise and names its seed")]
+
 mod fleet;
 
 use std::{collections::BTreeMap, time::Duration};
