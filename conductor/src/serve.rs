@@ -20,6 +20,9 @@ use tracing::{debug, error, info, warn};
 
 use crate::{Deps, engine::Engine, reconcile};
 
+/// Longer than any process lives; the timer's clock could not hold `Duration::MAX`.
+const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
+
 /// One conductor process.
 pub struct Conductor {
     deps: Arc<Deps>,
@@ -64,12 +67,21 @@ impl Conductor {
         }
         stopping.store(true, Ordering::Relaxed);
         periodic.shutdown().await;
-        workers.finish(Duration::from_secs(10)).await;
+        workers.finish(self.patience()).await;
         info!(host = %self.host, "conductor stopped");
     }
 
     fn limit(&self) -> usize {
-        self.deps.options.magnum_rs.max_concurrent_operations.max(1)
+        let most = self.deps.options.magnum_rs.max_concurrent_operations;
+        self.deps.options.conductor.workers.map_or(most, |workers| workers.min(most)).max(1)
+    }
+
+    /// How long steps at hand may go on after the signal to stop.
+    fn patience(&self) -> Duration {
+        match self.deps.options.default.graceful_shutdown_timeout {
+            0 => FOR_EVER,
+            seconds => Duration::from_secs(seconds.min(FOR_EVER.as_secs())),
+        }
     }
 
     async fn sweep(&self, workers: &mut Workers) {
@@ -82,6 +94,9 @@ impl Conductor {
     fn periodic(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
         tasks.spawn(reconcile::heartbeat(Arc::clone(&self.deps), self.host.clone()));
+        if !self.deps.options.default.periodic_enable {
+            return tasks;
+        }
         tasks.spawn(reconcile::watch_stacks(Arc::clone(&self.deps), crate::owner_name(&self.host)));
         tasks.spawn(reconcile::forget_old_operations(Arc::clone(&self.deps), crate::owner_name(&self.host)));
         tasks
