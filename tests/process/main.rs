@@ -30,7 +30,7 @@ async fn nothing_accepted_is_lost_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_accepted_is_lost_on_mariadb_and_rabbitmq() {
-    chaos(Database::from_env("TEST_MYSQL_URL", "mariadb")).await;
+    chaos(Database::from_env("TEST_MYSQL_URL", "mysql")).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
