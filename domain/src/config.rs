@@ -131,6 +131,8 @@ pub enum Warning {
     UnknownOption { origin: String, section: String, option: String, nearest: Option<&'static str> },
     /// Nobody reads this section.
     UnknownSection { origin: String, section: String, nearest: Option<&'static str> },
+    /// The option asks for something that is not done here.
+    Unheeded { origin: String, section: String, option: String, instead: &'static str },
     /// The option has another name now.
     Deprecated { origin: String, old: String, new: String },
 }
@@ -145,6 +147,9 @@ impl fmt::Display for Warning {
             Self::UnknownSection { origin, section, nearest } => {
                 write!(f, "{origin}: unknown section [{section}] is ignored")?;
                 nearest
+            }
+            Self::Unheeded { origin, section, option, instead } => {
+                return write!(f, "{origin}: [{section}] {option} has no effect: {instead}");
             }
             Self::Deprecated { origin, old, new } => return write!(f, "{origin}: {old} is now called {new}"),
         };

@@ -17,13 +17,13 @@ pub(crate) mod value;
 
 pub use auth::Credentials;
 pub use clusters::{
-    Affinity, CertManager, Certificates, Cinder, Clusters, DockerRegistry, Drivers, Kubernetes, Quotas, Stacks,
-    Templates, Trust, X509,
+    Affinity, CertManager, Certificates, Cinder, Clusters, DockerRegistry, Drivers, Quotas, Stacks, Templates, Trust,
+    X509,
 };
 pub use declare::{Opt, Section};
 pub use docs::{options_doc, sample_config};
-pub use library::{Cors, Middleware, Notifications, OsloPolicy, Rabbit};
-pub use openstack::{AuthPlugin, Authtoken, Client};
+pub use library::{Cors, Middleware, OsloPolicy, Rabbit};
+pub use openstack::{AuthPlugin, Authtoken, Client, LoginMethod};
 pub use secret::Secret;
 pub use service::{Api, Conductor, Database, DefaultSet, Healthcheck, Interface, MagnumRs, MultiMasterGuard, Service};
 pub use value::{Kind, Repeated, Setting};
@@ -33,7 +33,7 @@ use crate::config::{Reader, Settings};
 declare::sections! {
     /// Every option, by section. `Options::default()` is what an empty configuration gives.
     Options {
-        /// The whole service: identity, broker, logging, life cycle.
+        /// The whole service: broker, logging, life cycle.
         default: Service, in "DEFAULT";
         /// The HTTP server.
         api: Api, in "api";
@@ -69,8 +69,6 @@ declare::sections! {
         cinder: Cinder, in "cinder";
         /// The registry inside a cluster.
         docker_registry: DockerRegistry, in "docker_registry";
-        /// Kubernetes clusters.
-        kubernetes: Kubernetes, in "kubernetes";
         /// How Heat is reached.
         heat_client: Client, in "heat_client";
         /// How Nova is reached.
@@ -91,8 +89,6 @@ declare::sections! {
         oslo_policy: OsloPolicy, in "oslo_policy";
         /// The broker.
         oslo_messaging_rabbit: Rabbit, in "oslo_messaging_rabbit";
-        /// Events for billing and audit.
-        oslo_messaging_notifications: Notifications, in "oslo_messaging_notifications";
         /// Request handling.
         oslo_middleware: Middleware, in "oslo_middleware";
         /// The path /healthcheck.

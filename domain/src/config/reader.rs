@@ -77,6 +77,14 @@ impl<'a> Reader<'a> {
                 continue;
             }
             for (name, found) in options {
+                if let Some(instead) = ignored::unheeded(section, name, &found.values) {
+                    self.warnings.push(Warning::Unheeded {
+                        origin: found.origin.clone(),
+                        section: section.clone(),
+                        option: name.clone(),
+                        instead,
+                    });
+                }
                 let login =
                     || in_use && options::AuthPlugin::OPTIONS.iter().any(|opt| is_named(opt, section, section, name));
                 if !is_known(section, name) && !login() {

@@ -171,6 +171,30 @@ fn options_that_mean_nothing_here_are_accepted_in_silence() {
 }
 
 #[test]
+fn options_that_ask_for_what_is_not_done_are_told() {
+    assert_eq!(
+        warned(
+            "[kubernetes]\nhealth_polling_interval = 30\n[oslo_messaging_notifications]\ndriver = messagingv2\n\
+             transport_url = rabbit://u:hunter2@h/"
+        ),
+        [
+            "1.conf line 2: [kubernetes] health_polling_interval has no effect: the health of clusters is not watched",
+            "1.conf line 4: [oslo_messaging_notifications] driver has no effect: no notifications are sent",
+        ]
+    );
+    read("[kubernetes]\nhealth_polling_interval = -1\n[oslo_messaging_notifications]\ndriver = noop\n");
+}
+
+#[test]
+fn a_login_method_other_than_a_password_is_refused() {
+    assert_eq!(
+        failure("[keystone_auth]\nauth_type = v3token"),
+        "1.conf line 2: [keystone_auth] auth_type = v3token: must be one of: password, v3password, v2password"
+    );
+    read("[keystone_authtoken]\nauth_type = v3password\n[keystone_auth]\nauth_type = password");
+}
+
+#[test]
 fn old_names_are_read_with_a_warning_and_lose_to_the_new() {
     let text = "[bay_heat]\nbay_create_timeout = 90\n[keystone_authtoken]\nauth_uri = http://k:5000/v2.0\n[database]\nsql_connection = a\nconnection = b";
     let (options, warnings) = parsed(text).unwrap();
@@ -199,8 +223,7 @@ fn interfaces_are_read_in_both_spellings() {
 fn secrets_are_printed_nowhere() {
     let text = "[DEFAULT]\ntransport_url = rabbit://u:hunter2@h/\n[database]\nconnection = mysql://m:hunter2@h/d\n\
         [keystone_auth]\nusername = magnum\nauth_url = http://k/v3\npassword = hunter2\n[keystone_authtoken]\nadmin_password = hunter2\n\
-        [trust]\ntrustee_domain_admin_password = hunter2\n[magnum_rs]\nsecret_keys = hunter2,hunter2\n\
-        [oslo_messaging_notifications]\ntransport_url = rabbit://u:hunter2@h/\n";
+        [trust]\ntrustee_domain_admin_password = hunter2\n[magnum_rs]\nsecret_keys = hunter2,hunter2\n";
     let options = read(text);
     assert_eq!(options.magnum_rs.secret_keys[1].expose(), "hunter2");
     assert_eq!(options.keystone_auth.password.as_ref().map(options::Secret::expose), Some("hunter2"));

@@ -5,9 +5,6 @@ use super::{Interface, Secret, declare::settings, value::choices};
 settings! {
     /// Clusters.
     Clusters {
-        /// Asked for an etcd discovery URL; %(size)d becomes the number of masters.
-        etcd_discovery_service_endpoint_format: String = "https://discovery.etcd.io/new?size=%(size)d",
-            old "bay.etcd_discovery_service_endpoint_format";
         /// Nova server group policy for the nodes of a cluster.
         nodes_affinity_policy: Affinity = "soft-anti-affinity";
         /// Seconds to wait for service load balancers to vanish before the stack is deleted.
@@ -40,10 +37,6 @@ settings! {
     Drivers {
         /// Drivers that may not be used, by name.
         disabled_drivers: Vec<String>;
-        /// Beta drivers that may be used, by name.
-        enabled_beta_drivers: Vec<String>;
-        /// Driver used when neither the request nor the image names one. Unset: the first by name.
-        default_driver: Option<String>;
         /// Nodes verify TLS when they call the cloud's APIs.
         verify_ca: bool = true;
         /// CA bundle whose content is installed on every node; empty installs nothing.
@@ -125,16 +118,6 @@ settings! {
         swift_region: Option<String>;
         /// Container of that Swift.
         swift_registry_container: String = "docker_registry";
-    }
-
-    /// Kubernetes clusters.
-    Kubernetes {
-        /// File with the role mapping for the Keystone webhook in a cluster.
-        keystone_auth_default_policy: String = "/etc/magnum/keystone_auth_default_policy.json";
-        /// Manifest applied to every new cluster.
-        post_install_manifest_url: Option<String>;
-        /// Seconds between two looks at the health of a cluster; negative turns them off.
-        health_polling_interval: i64 = 60;
     }
 }
 

@@ -1,6 +1,7 @@
-//! Options that are known and mean nothing here: they do not deserve a warning.
+//! Options of upstream that nobody reads here.
 //!
-//! They steer Python's processes, libraries or features this service does not have.
+//! Most steer Python's processes and libraries, and are accepted in silence. Those that ask for something an operator
+//! would miss are in [`UNHEEDED`], and are told at the start.
 
 /// Sections read by nobody, whole.
 const SECTIONS: &[&str] = &[
@@ -12,11 +13,13 @@ const SECTIONS: &[&str] = &[
     "capi_helm",
     "capi_helm_cluster_labels",
     "docker",
+    "kubernetes",
     "manila_client",
     "matchmaker_redis",
     "oslo_concurrency",
     "oslo_messaging_amqp",
     "oslo_messaging_kafka",
+    "oslo_messaging_notifications",
     "oslo_messaging_zmq",
     "oslo_reports",
     "profiler",
@@ -31,6 +34,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "backdoor_port",
             "bindir",
             "client_socket_timeout",
+            "control_exchange",
             "executor_thread_pool_size",
             "fatal_deprecations",
             "instance_format",
@@ -43,6 +47,9 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "max_header_line",
             "max_logfile_*",
             "max_manifest_size",
+            "notification_*",
+            "periodic_fuzzy_delay",
+            "periodic_interval_max",
             "publish_errors",
             "pybasedir",
             "rate_limit_*",
@@ -66,7 +73,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("barbican_client", &["api_version"]),
     ("certificates", &["storage_path"]),
     ("cinder_client", &["api_version"]),
-    ("cluster", &["enabled_definitions", "temp_cache_dir"]),
+    ("cluster", &["enabled_definitions", "etcd_discovery_service_endpoint_format", "temp_cache_dir"]),
     ("cluster_heat", &["max_attempts", "wait_interval"]),
     ("conductor", &["conductor_life_check_timeout"]),
     (
@@ -86,7 +93,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "use_tpool",
         ],
     ),
-    ("drivers", &["send_cluster_metrics"]),
+    ("drivers", &["default_driver", "enabled_beta_drivers", "send_cluster_metrics"]),
     ("glance_client", &["api_version"]),
     ("healthcheck", &["backends", "detailed", "path"]),
     ("heat_client", &["api_version"]),
@@ -112,6 +119,8 @@ const OPTIONS: &[(&str, &[&str])] = &[
             "memcache_*",
             "memcached_servers",
             "revocation_cache_time",
+            "service_token_roles",
+            "service_token_roles_required",
             "service_type",
             "signing_dir",
             "split_loggers",
@@ -153,6 +162,37 @@ const OPTIONS: &[(&str, &[&str])] = &[
         ],
     ),
 ];
+
+/// Options that ask for something this service does not do, and what it does instead: section, option, sentence.
+const UNHEEDED: &[(&str, &str, &str)] = &[
+    ("DEFAULT", "log_config_append", "logging is set up with debug, default_log_levels and use_json"),
+    ("DEFAULT", "notification_driver", NO_NOTIFICATIONS),
+    ("DEFAULT", "use_journal", "logs go to standard error or log_file"),
+    ("DEFAULT", "use_syslog", "logs go to standard error or log_file"),
+    (
+        "cluster",
+        "etcd_discovery_service_endpoint_format",
+        "no discovery service is asked; a cluster uses the discovery_url it is created with",
+    ),
+    ("drivers", "default_driver", "the driver follows from server type, distribution and kind of cluster"),
+    ("drivers", "enabled_beta_drivers", "there are no beta drivers"),
+    ("keystone_authtoken", "service_token_roles_required", "service tokens are not looked at"),
+    ("kubernetes", "health_polling_interval", "the health of clusters is not watched"),
+    ("kubernetes", "keystone_auth_default_policy", "clusters get no Keystone webhook"),
+    ("kubernetes", "post_install_manifest_url", "no manifest is applied to new clusters"),
+    ("oslo_messaging_notifications", "driver", NO_NOTIFICATIONS),
+];
+
+const NO_NOTIFICATIONS: &str = "no notifications are sent";
+
+/// Values that ask for nothing.
+const OFF: &[&str] = &["", "noop", "false", "no", "off", "0", "-1"];
+
+/// What is done instead of what an option asks for, if a value of it asks for anything.
+pub(crate) fn unheeded(section: &str, name: &str, values: &[String]) -> Option<&'static str> {
+    let asks = values.iter().any(|value| !OFF.contains(&value.trim().to_lowercase().as_str()));
+    UNHEEDED.iter().find(|known| asks && (known.0, known.1) == (section, name)).map(|(_, _, instead)| *instead)
+}
 
 /// `true` for a whole section that is accepted and ignored.
 pub(crate) fn section(name: &str) -> bool {

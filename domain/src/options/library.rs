@@ -1,6 +1,6 @@
 //! Options that upstream gets from its libraries and that deployments set.
 
-use super::{Repeated, Secret, declare::settings};
+use super::{Repeated, declare::settings};
 
 settings! {
     /// Policy overrides.
@@ -34,18 +34,6 @@ settings! {
         rabbit_interval_max: u64 = 30, range (1, 3600);
         /// Seconds without a heartbeat after which a connection counts as dead; 0 turns heartbeats off.
         heartbeat_timeout_threshold: u16 = 60;
-    }
-
-    /// Events for billing and audit.
-    Notifications {
-        /// How they are sent: messagingv2, messaging, log or noop; the option may be repeated. Unset sends nothing.
-        driver: Repeated, old "DEFAULT.notification_driver";
-        /// Topics; each gets queues `<topic>.<priority>`.
-        topics: Vec<String> = "notifications", old "DEFAULT.notification_topics";
-        /// Another broker for them. Unset: the service's own.
-        transport_url: Option<Secret>, old "DEFAULT.notification_transport_url";
-        /// Attempts to send one; -1 tries for ever.
-        retry: i64 = -1, range (-1, i64::MAX);
     }
 
     /// Request handling.

@@ -1,6 +1,6 @@
 //! Options for talking to the other OpenStack services, Keystone before all.
 
-use super::{Interface, Secret, declare::settings};
+use super::{Interface, Secret, declare::settings, value::choices};
 
 settings! {
     /// How one service is found in the catalogue and spoken to.
@@ -25,8 +25,8 @@ settings! {
         auth_url: Option<String>;
         /// Take all options of this kind from another section.
         auth_section: Option<String>;
-        /// Login method; only passwords are understood.
-        auth_type: Option<String>, old "auth_plugin";
+        /// Login method.
+        auth_type: Option<LoginMethod>, old "auth_plugin";
         /// Name of the user.
         username: Option<String>, old "user_name";
         /// Id of the user.
@@ -75,15 +75,23 @@ settings! {
         http_connect_timeout: Option<u64>, range (1, 3600);
         /// How often a failed question is repeated.
         http_request_max_retries: u32 = 3, range (0, 100);
-        /// Roles that make a service token valid.
-        service_token_roles: Vec<String> = "service";
-        /// Refuse service tokens without such a role.
-        service_token_roles_required: bool = false;
         /// Service user in the old spelling, used when no user is named in the plugin options.
         admin_user: Option<String>;
         /// Its password.
         admin_password: Option<Secret>;
         /// Its project.
         admin_tenant_name: Option<String>;
+    }
+}
+
+choices! {
+    /// How to log in: always with a password, which keystoneauth has three names for.
+    LoginMethod {
+        /// Whatever version Keystone speaks.
+        Password = "password",
+        /// The same for version 3.
+        V3Password = "v3password",
+        /// The older name; this service asks version 3 nevertheless.
+        V2Password = "v2password",
     }
 }

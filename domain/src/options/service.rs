@@ -16,28 +16,27 @@ settings! {
         /// Broker, for example `rabbit://user:password@host1:5672,user:password@host2:5672/vhost?ssl=1`. Unset: an
         /// in-process doorbell, which is enough for `magnum all`; several processes then find work by sweeping.
         transport_url: Option<Secret>;
-        /// Exchange that notifications go to.
-        control_exchange: String = "magnum";
         /// Log at DEBUG instead of INFO.
         debug: bool = false;
-        /// File to log to, under `log_dir` unless absolute. Unset: standard error.
+        /// File that api, conductor and all append their log to, under `log_dir` unless absolute; rotate it by copying and
+        /// truncating. Unset: standard error.
         log_file: Option<String>, old "logfile";
-        /// Directory of the log file; alone, the file is named after the program.
+        /// Directory of the log file; alone, the file is `magnum.log`.
         log_dir: Option<String>, old "logdir";
         /// One JSON object per log line.
         use_json: bool = false;
         /// Log to standard error even when a log file is set.
         use_stderr: bool = false;
-        /// Levels of single loggers, `name=LEVEL`, comma separated.
+        /// Levels of single loggers, `name=LEVEL`, comma separated, such as `magnum=DEBUG,sqlx=WARNING`. The variable
+        /// `RUST_LOG` of the environment replaces it together with `debug`.
         default_log_levels: Vec<String>;
         /// Seconds allowed for requests and steps to end after SIGTERM; 0 waits for ever.
         graceful_shutdown_timeout: u64 = 60;
         /// Seconds after its last heartbeat at which a service counts as down.
         service_down_time: i64 = 180, range (1, i64::MAX);
-        /// Run the periodic tasks (status, heartbeat, clean-up) in this conductor.
+        /// Watch stacks and clean up in this conductor. At least one has to; without it a cluster's status follows its stack
+        /// later. Heartbeats are always sent.
         periodic_enable: bool = true;
-        /// Longest pause between two rounds of periodic tasks, in seconds.
-        periodic_interval_max: u64 = 60, range (1, i64::MAX);
         /// Character groups of generated passwords; each group gives at least one character.
         password_symbols: Vec<String> = "23456789,ABCDEFGHJKLMNPQRSTUVWXYZ,abcdefghijkmnopqrstuvwxyz";
     }
