@@ -19,7 +19,8 @@ class Cli:
     def __init__(self, bin_folder, variables, home):
         self.bin_folder = Path(bin_folder)
         self.home = str(home)
-        self.env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": self.home, "LANG": "C.UTF-8", **variables}
+        self.env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": self.home, "LANG": "C.UTF-8", "SHELL": "/bin/bash"}
+        self.env |= variables
 
     def run(self, *words, program="openstack"):
         """The completed process, whatever its exit status is."""

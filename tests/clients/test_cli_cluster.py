@@ -61,7 +61,7 @@ def test_config_opens_the_cluster(cli, cluster, config):
     shown = cli.json("coe", "cluster", "show", cluster)
     assert kube.kubeconfig(config)["clusters"][0]["cluster"]["server"] == shown["api_address"]
     assert kube.get(config, "/healthz") == (200, "ok")
-    assert kube.ready_nodes(config) == 2
+    assert kube.ready_nodes(config) == 2 + 1, "nodes and the master"
 
 
 def test_config_does_not_overwrite_without_force(cli, cluster, config):
@@ -109,7 +109,7 @@ def test_update_resizes(cli, cluster, config):
     assert done == f"Request to update cluster {cluster} has been accepted.\n"
     shown = cli.wait(cluster, "UPDATE_COMPLETE")
     assert shown["node_count"] == 3 and len(shown["node_addresses"]) == 3
-    assert kube.ready_nodes(config) == 3
+    assert kube.ready_nodes(config) == 3 + 1
 
 
 def test_update_refuses_what_cannot_change(cli, cluster):

@@ -15,7 +15,7 @@ def test_template_life(cli):
         "coe": "kubernetes", "image_id": "fedora-atomic-27", "external_network_id": "public", "keypair_id": "testkey",
         "cluster_distro": "fedora-atomic", "docker_volume_size": 5, "network_driver": "flannel", "public": False,
         "tls_disabled": False, "dns_nameserver": "8.8.8.8", "server_type": "vm", "master_lb_enabled": False,
-        "labels": {"kube_dashboard_enabled": "true", "team": "blue"}, "updated_at": None,
+        "labels": {"kube_dashboard_enabled": "true", "team": "blue"}, "updated_at": "-",
     }
     assert {name: shown[name] for name in expected} == expected
     cli.coe("cluster", "template", "update", "life", "--name", "renamed", "--docker-volume-size", "7")
@@ -84,9 +84,7 @@ def test_bad_clusters_are_refused_with_the_reason(cli, template):
 
 
 def test_a_version_that_is_not_served_is_refused(cli):
-    said = cli.run(
-        "--os-container-infra-api-version", "1.99", "coe", "cluster", "list"
-    ).stderr
+    said = cli.run("--os-container-infra-api-version", "1.99", "coe", "cluster", "list").stderr
     assert "HTTP 406" in said
 
 

@@ -48,7 +48,7 @@ def wait(sdk, identity, status):
 
 def test_templates(sdk, template):
     assert template.cluster_distro == "fedora-atomic" and template.labels == {"team": "blue"}
-    assert sdk.find_cluster_template("sdk").id == template.id
+    assert sdk.find_cluster_template("sdk").uuid == template.id
     assert template.id in [one.id for one in sdk.cluster_templates()]
     changed = sdk.update_cluster_template(sdk.get_cluster_template(template.id), docker_volume_size=6)
     assert changed.docker_volume_size == 6
@@ -72,7 +72,7 @@ def test_a_cluster(sdk, template):
     created = sdk.create_cluster(name="sdk", cluster_template_id=template.id, node_count=1, master_count=1, create_timeout=10)
     cluster = wait(sdk, created.id, "CREATE_COMPLETE")
     assert cluster.name == "sdk" and cluster.api_address.startswith("https://")
-    assert sdk.find_cluster("sdk").id == created.id
+    assert sdk.find_cluster("sdk").uuid == created.id
     assert [one.id for one in sdk.clusters()] == [created.id]
     certificate = sdk.get_cluster_certificate(created.id)
     assert certificate.pem.startswith("-----BEGIN CERTIFICATE-----")
