@@ -84,11 +84,15 @@ pub type Breakpoint = Arc<dyn Fn(&Operation, &str, Point) -> bool + Send + Sync>
 pub(crate) enum Action {
     /// Run the step with this index.
     Run(usize),
-    /// The step with this index has been tried or waited for longer than allowed.
-    TimedOut(usize),
+    /// Its deadline has passed: run the step with this index once more, and fail if that is not its end. What it waits
+    /// for may have come about while no conductor ran.
+    LastRun(usize),
     /// The stored step name is not in the table (written by another version).
     Unknown,
 }
+
+/// A step is tried this often before its deadline counts, as the deadline may pass while no conductor runs.
+const FEWEST_ATTEMPTS: i64 = 2;
 
 /// Decides what to do next with `op`, whose steps are `names`.
 pub(crate) fn plan(op: &Operation, names: &[&str], now: DateTime<Utc>, deadline: TimeDelta) -> Action {
@@ -96,7 +100,7 @@ pub(crate) fn plan(op: &Operation, names: &[&str], now: DateTime<Utc>, deadline:
     match index {
         None => Action::Unknown,
         Some(index) if index >= names.len() => Action::Unknown,
-        Some(index) if op.attempt > 0 && now - op.step_since > deadline => Action::TimedOut(index),
+        Some(index) if op.attempt >= FEWEST_ATTEMPTS && now - op.step_since > deadline => Action::LastRun(index),
         Some(index) => Action::Run(index),
     }
 }
@@ -173,12 +177,8 @@ impl Engine {
             }
             let deadline = crate::cluster::deadline(&ctx, &ctx.op.step);
             let advanced = match plan(&ctx.op, &names, self.deps.clock.now(), deadline) {
-                Action::Run(index) => self.run_step(&mut ctx, &steps, index).await?,
-                Action::TimedOut(index) => {
-                    let name = names[index];
-                    let cause = ctx.op.reason.clone().unwrap_or_else(|| "it never reported an end".to_owned());
-                    Some(self.fail(&mut ctx, &format!("Timed out in step {name}: {cause}")).await?)
-                }
+                Action::Run(index) => self.run_step(&mut ctx, &steps, index, false).await?,
+                Action::LastRun(index) => self.run_step(&mut ctx, &steps, index, true).await?,
                 Action::Unknown => {
                     let text = format!("The step {:?} is not known to this version of the service", ctx.op.step);
                     Some(self.fail(&mut ctx, &text).await?)
@@ -190,8 +190,14 @@ impl Engine {
         }
     }
 
-    /// One step and its commit; `None` means: go on with the next one.
-    async fn run_step(&self, ctx: &mut StepCtx, steps: &[Step], index: usize) -> Result<Option<Advanced>, Error> {
+    /// One step and its commit; `None` means: go on with the next one. A step that still waits in its `last` run fails.
+    async fn run_step(
+        &self,
+        ctx: &mut StepCtx,
+        steps: &[Step],
+        index: usize,
+        last: bool,
+    ) -> Result<Option<Advanced>, Error> {
         let step = steps[index];
         if ctx.op.step.is_empty() {
             step.name.clone_into(&mut ctx.op.step);
@@ -207,7 +213,12 @@ impl Engine {
         }
         let advanced = match outcome {
             Ok(Next::Done) => self.done(ctx, steps, index).await?,
+            Ok(Next::Wait(_)) if last => Some(self.time_out(ctx, step).await?),
             Ok(Next::Wait(pause)) => Some(self.wait(ctx, pause).await?),
+            Err(Fail::Retry(error)) if last => {
+                ctx.op.reason = Some(error.to_string());
+                Some(self.time_out(ctx, step).await?)
+            }
             Err(Fail::Retry(error)) => {
                 warn!(step = step.name, attempt = ctx.op.attempt, error = %error, "step failed and will be tried again");
                 ctx.op.reason = Some(error.to_string());
@@ -287,6 +298,11 @@ impl Engine {
         self.end(ctx, outcome, OperationState::Failed).await
     }
 
+    async fn time_out(&self, ctx: &mut StepCtx, step: Step) -> Result<Advanced, Error> {
+        let cause = ctx.op.reason.clone().unwrap_or_else(|| "it never reported an end".to_owned());
+        self.fail(ctx, &format!("Timed out in step {}: {cause}", step.name)).await
+    }
+
     async fn end(&self, ctx: &StepCtx, outcome: store::Outcome, state: OperationState) -> Result<Advanced, Error> {
         match self.deps.store.finish(&ctx.op, outcome, self.deps.clock.now()).await? {
             Some(next) => Ok(Advanced::Ended(state, next)),
@@ -363,8 +379,8 @@ mod tests {
         };
         assert_eq!(planned("", 0, 0), Action::Run(0));
         assert_eq!(planned("second", 3, 14), Action::Run(1));
-        assert_eq!(planned("second", 3, 16), Action::TimedOut(1));
-        assert_eq!(planned("second", 0, 16), Action::Run(1), "a step that was never tried is tried, however late");
+        assert_eq!(planned("second", 3, 16), Action::LastRun(1));
+        assert_eq!(planned("second", 1, 16), Action::Run(1), "a step that was hardly tried is tried, however late");
         assert_eq!(planned("renamed", 0, 0), Action::Unknown);
     }
 

@@ -31,6 +31,27 @@ pub(crate) enum Fail {
     Lost,
 }
 
+impl Fail {
+    /// For requests that make or change something under a name of ours: a conflict (409) means that it is there already
+    /// or busy, because the answer to an earlier request was lost or somebody works on it. Looking again decides.
+    pub(crate) fn retry_conflict(error: Error) -> Self {
+        if error.cloud_status() == Some(409) { Self::Retry(error) } else { error.into() }
+    }
+}
+
+/// Says what to do about a token that Keystone no longer takes; other errors stay as they are.
+pub(crate) fn as_caller_sees(error: Error) -> Fail {
+    if error.cloud_status() != Some(401) {
+        return error.into();
+    }
+    tracing::info!(error = %error, "the token of the request is refused");
+    Fail::Fatal(Error::Refused(
+        "The token of the request expired or was revoked before it could be used. Get a new token and send the request \
+         again; a cluster that was to be created has to be deleted first"
+            .to_owned(),
+    ))
+}
+
 impl From<Error> for Fail {
     fn from(error: Error) -> Self {
         if error.is_retryable() { Self::Retry(error) } else { Self::Fatal(error) }

@@ -29,15 +29,21 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// A world whose cloud is set up otherwise.
+    pub(crate) async fn with(change: impl FnOnce(&mut devcloud::Settings)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let settings = devcloud::Settings {
+        let mut settings = devcloud::Settings {
             magnum_url: Some(format!("{url}/v1")),
             stack_delay: Duration::from_millis(20),
             play_nodes: true,
             ..devcloud::Settings::default()
         };
+        change(&mut settings);
         let cloud = DevCloud::start(settings).await.unwrap();
         let options = Arc::new(options(&cloud, state.path()));
         let store =

@@ -8,7 +8,7 @@ use domain::{Error, NodeGroup, Status};
 use drivers::{Driver, Outputs};
 use serde_json::{Value, json};
 
-use crate::step::{Fail, Next, StepCtx};
+use crate::step::{Fail, Next, StepCtx, as_caller_sees};
 
 impl StepCtx {
     /// The driver for the template's server type, distribution and COE.
@@ -66,7 +66,7 @@ pub(super) async fn create_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
             Some(existing) => ctx.adopt(&existing.id),
             None => return Err(Fail::Retry(error)),
         },
-        Err(error) => return Err(error.into()),
+        Err(error) => return Err(as_caller_sees(error)),
     }
     Ok(Next::Done)
 }

@@ -7,7 +7,7 @@
 use domain::{Error, Secret};
 use rand::seq::{IndexedRandom, SliceRandom};
 
-use crate::step::{Fail, Next, StepCtx};
+use crate::step::{Fail, Next, StepCtx, as_caller_sees};
 
 /// Length of a trustee's password, as in Magnum.
 const PASSWORD_LENGTH: usize = 18;
@@ -19,9 +19,12 @@ pub(super) async fn grant_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
         return Ok(Next::Done);
     }
     let caller = ctx.as_caller()?;
-    let trust = match caller.keystone().find_trust(&user_id).await? {
+    let trust = match caller.keystone().find_trust(&user_id).await.map_err(as_caller_sees)? {
         Some(existing) => existing,
-        None => caller.keystone().create_trust(&user_id, &ctx.deps.options.trust.roles).await?,
+        None => {
+            let roles = &ctx.deps.options.trust.roles;
+            caller.keystone().create_trust(&user_id, roles).await.map_err(as_caller_sees)?
+        }
     };
     ctx.cluster.trust_id = Some(trust.id);
     Ok(Next::Done)
@@ -43,8 +46,10 @@ async fn ensure_trustee(ctx: &mut StepCtx) -> Result<String, Fail> {
     let id = match admin.keystone().find_user(&name, &domain).await? {
         Some(user) => user.id,
         None => {
-            let password = ctx.trustee_password()?.ok_or(Fail::Lost)?;
-            admin.keystone().create_user(&name, &password, &domain).await?.id
+            let password = ctx
+                .trustee_password()?
+                .ok_or_else(|| Fail::Fatal(Error::invalid("the trustee's password is not recorded")))?;
+            admin.keystone().create_user(&name, &password, &domain).await.map_err(Fail::retry_conflict)?.id
         }
     };
     ctx.cluster.trustee_user_id = Some(id.clone());
