@@ -11,7 +11,7 @@ use sea_query::{Expr, ExprTrait, Query};
 use sqlx::{
     SqlSafeStr,
     error::BoxDynError,
-    migrate::{Migrate, Migration, MigrationSource, MigrationType, Migrator},
+    migrate::{Migrate, MigrateError, Migration, MigrationSource, MigrationType, Migrator},
 };
 
 use crate::{
@@ -83,16 +83,12 @@ impl Store {
             ));
         }
         let migrator = self.migrator().await?;
-        let doing = "be migrated";
-        match &self.db.pool {
-            Pool::My(pool) => {
-                forget_interrupted(pool).await.map_err(|error| schema_error(doing, error))?;
-                migrator.run(pool).await
-            }
-            Pool::Pg(pool) => migrator.run(pool).await,
-            Pool::Lite(pool) => migrator.run(pool).await,
+        match self.db.pool.clone() {
+            Pool::My(pool) => run_on_mysql(pool, migrator).await,
+            Pool::Pg(pool) => run_on_postgres(pool, migrator).await,
+            Pool::Lite(pool) => run_on_sqlite(pool, migrator).await,
         }
-        .map_err(|error| schema_error(doing, error))?;
+        .map_err(|error| schema_error("be migrated", error))?;
         Ok(pending)
     }
 
@@ -145,13 +141,54 @@ impl Store {
     }
 }
 
-/// Removes the mark that a migration was begun and not ended, under the migrator's own lock so that it is not the mark of
-/// one that is running. Every file can be run again.
-async fn forget_interrupted(pool: &sqlx::MySqlPool) -> Result<(), BoxDynError> {
-    let mut session = pool.acquire().await?;
-    session.lock().await?;
-    session.ensure_migrations_table(VERSIONS).await?;
-    sqlx::query("DELETE FROM rs_schema WHERE success = FALSE").execute(&mut *session).await?;
-    session.unlock().await?;
-    Ok(())
+// Owned arguments and boxed futures: with borrowed ones, sqlx's bounds hide that these may move between threads.
+type Ran = BoxFuture<'static, Result<(), BoxDynError>>;
+
+fn run_on_postgres(pool: sqlx::PgPool, migrator: Migrator) -> Ran {
+    Box::pin(async move { Ok(migrator.run(&pool).await?) })
+}
+
+/// Runs under a lock of our own: sqlx's asks for one without a time limit, which MariaDB answers without waiting.
+///
+/// Under it, the mark that a migration was begun and not ended is not that of one that is running; it is removed, because
+/// every file can be run again.
+fn run_on_mysql(pool: sqlx::MySqlPool, mut migrator: Migrator) -> Ran {
+    migrator.set_locking(false);
+    Box::pin(async move {
+        let mut session = pool.acquire().await?;
+        let got: Option<i64> = sqlx::query_scalar("SELECT GET_LOCK(CONCAT('magnum-migrate/', MD5(DATABASE())), 600)")
+            .fetch_one(&mut *session)
+            .await?;
+        if got != Some(1) {
+            return Err("another process has been migrating for ten minutes".into());
+        }
+        let run = async {
+            session.ensure_migrations_table(VERSIONS).await?;
+            sqlx::query("DELETE FROM rs_schema WHERE success = FALSE").execute(&mut *session).await?;
+            migrator.run(&pool).await?;
+            Ok(())
+        };
+        let ended: Result<(), BoxDynError> = run.await;
+        sqlx::query("DO RELEASE_LOCK(CONCAT('magnum-migrate/', MD5(DATABASE())))").execute(&mut *session).await?;
+        ended
+    })
+}
+
+/// A file has no lock to wait for. Each migration is a transaction with its version, so whoever comes second fails,
+/// changes nothing, and finds it applied when it looks again.
+fn run_on_sqlite(pool: sqlx::SqlitePool, migrator: Migrator) -> Ran {
+    Box::pin(async move {
+        for _ in 0..100 {
+            let error = match migrator.run(&pool).await {
+                Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error,
+                ended => return Ok(ended?),
+            };
+            match Failure::from(error) {
+                failure if failure.is_conflict() || failure.is_duplicate() => {}
+                failure => return Err(failure.while_doing("be migrated").into()),
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        Err("another process keeps the file busy".into())
+    })
 }

@@ -113,7 +113,8 @@ async fn mysql(connect: &MySqlConnectOptions, options: &PoolOptions) -> sqlx::Re
     // sqlx's own mode, PIPES_AS_CONCAT and NO_ENGINE_SUBSTITUTION, is not needed by any statement here.
     let connect = connect.clone().pipes_as_concat(false).no_engine_substitution(false).disable_statement_logging();
     MySqlPoolOptions::new()
-        .max_connections(options.max)
+        // A migration holds its lock on one session and works on another.
+        .max_connections(options.max.max(2))
         .min_connections(options.min)
         .acquire_timeout(options.timeout)
         .max_lifetime(options.recycle)
