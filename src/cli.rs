@@ -4,13 +4,13 @@ use std::{error::Error, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{demo, operations, service, terminal};
+use crate::{demo, help, logging::Logs, operations, service, terminal};
 
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
 /// OpenStack's cluster-as-a-service: Kubernetes, Docker Swarm and Mesos clusters through Magnum's API.
 #[derive(Parser)]
-#[command(name = "magnum", version, after_help = "To see it work without any set-up: magnum demo")]
+#[command(name = "magnum", version, after_help = help::MAGNUM)]
 pub(crate) struct Arguments {
     #[command(flatten)]
     config: ConfigArguments,
@@ -32,22 +32,28 @@ pub(crate) struct ConfigArguments {
 #[derive(Subcommand)]
 enum Command {
     /// Serve the REST API; needs the database, and a conductor somewhere
+    #[command(after_help = help::API)]
     Api(Listen),
     /// Carry out accepted operations; any number may share the work
+    #[command(after_help = help::CONDUCTOR)]
     Conductor,
     /// API and conductor in one process; with --devcloud also a simulated OpenStack
+    #[command(after_help = help::ALL)]
     All(All),
     /// Build, prove, resize and delete a cluster on a simulated cloud, then exit
+    #[command(after_help = help::DEMO)]
     Demo,
     /// Create or upgrade the database schema
+    #[command(after_help = help::MIGRATE)]
     Migrate,
     /// Print a documented sample file
+    #[command(after_help = help::SAMPLE)]
     Sample {
         /// Which one
         what: Sample,
     },
     /// Look at and steer accepted operations
-    #[command(subcommand)]
+    #[command(subcommand, after_help = help::OPERATION)]
     Operation(Operation),
 }
 
@@ -80,9 +86,9 @@ enum Sample {
 
 #[derive(Subcommand)]
 enum Operation {
-    /// Unfinished operations, oldest first
+    /// Unfinished operations, newest first
     List {
-        /// Also finished ones, newest first
+        /// Also finished ones
         #[arg(long)]
         all: bool,
         /// Only of this cluster
@@ -95,11 +101,13 @@ enum Operation {
         id: String,
     },
     /// Run a waiting operation now, or a failed one again from the step where it failed
+    #[command(after_help = help::RETRY)]
     Retry {
         /// Its id
         id: String,
     },
     /// Give up an unfinished operation; its cluster gets the matching FAILED status
+    #[command(after_help = help::ABANDON)]
     Abandon {
         /// Its id
         id: String,
@@ -130,7 +138,8 @@ impl Arguments {
                 Ok(())
             }
             Command::Operation(command) => {
-                let store = service::open_store(&service::load(&config)?).await?;
+                let store = service::open_store(&service::load(&config, Logs::Command)?).await?;
+                service::require_schema(&store).await?;
                 match command {
                     Operation::List { all, cluster } => operations::list(&store, all, cluster.as_deref()).await,
                     Operation::Show { id } => operations::show(&store, &id).await,

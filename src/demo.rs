@@ -31,7 +31,7 @@ pub(crate) async fn run() -> Outcome {
     let state = service::StateDir::open(None)?;
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
     let service = service::on_devcloud(&ConfigArguments::default(), any_port, &state, Duration::from_secs(2)).await?;
-    logging::start(&service.parts.options, true);
+    logging::start(&service.parts.options.default, logging::Logs::Silent)?;
     let (stop, stopped) = oneshot::channel::<()>();
     let show = Show { store: service.parts.store.clone(), url: service.url.clone(), begun: Instant::now() };
     let story = async {

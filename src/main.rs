@@ -4,6 +4,7 @@
 
 mod cli;
 mod demo;
+mod help;
 mod logging;
 mod operations;
 mod service;

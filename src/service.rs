@@ -21,13 +21,14 @@ use tracing::{info, warn};
 
 use crate::{
     cli::{ConfigArguments, Outcome},
-    logging, terminal,
+    logging::{self, Logs},
+    terminal,
 };
 
 /// Reads the options and starts logging, so that warnings about them are seen.
-pub(crate) fn load(config: &ConfigArguments) -> Result<Options, Box<dyn Error>> {
+pub(crate) fn load(config: &ConfigArguments, logs: Logs) -> Result<Options, Box<dyn Error>> {
     let (options, warnings) = domain::load(&config.config_file, &config.config_dir, environment())?;
-    logging::start(&options, false);
+    logging::start(&options.default, logs)?;
     for warning in warnings {
         warn!("{warning}");
     }
@@ -41,6 +42,15 @@ fn environment() -> impl Iterator<Item = (String, String)> {
 
 pub(crate) async fn open_store(options: &Options) -> Result<Store, Box<dyn Error>> {
     Ok(Store::connect(options.database_connection(), store::PoolOptions::from(options)).await?)
+}
+
+/// Refuses a database without the tables of this release, and says how to get them.
+pub(crate) async fn require_schema(store: &Store) -> Outcome {
+    let pending = store.pending_migrations().await?;
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(format!("the database lacks {} migration(s); run: magnum migrate", pending.len()).into())
 }
 
 /// The parts that API and conductor share.
@@ -65,21 +75,13 @@ impl Parts {
         Ok(Self { options, store, cloud, certs, seal, doorbell, clock: Clock::default() })
     }
 
-    async fn require_schema(&self) -> Outcome {
-        let pending = self.store.pending_migrations().await?;
-        if pending.is_empty() {
-            return Ok(());
-        }
-        Err(format!("the database lacks {} migration(s); run: magnum migrate", pending.len()).into())
-    }
-
     /// Creates the schema in an empty database; an older one is left to the operator.
     async fn migrate_if_empty(&self) -> Outcome {
         if self.store.is_empty().await? {
             let applied = self.store.migrate().await?;
             info!(migrations = applied.len(), "created the database schema");
         }
-        self.require_schema().await
+        require_schema(&self.store).await
     }
 
     fn api(&self) -> Result<api::Deps, Box<dyn Error>> {
@@ -116,21 +118,21 @@ fn listener(options: &Options, listen: Option<SocketAddr>) -> Result<TcpListener
 }
 
 pub(crate) async fn api(config: &ConfigArguments, listen: Option<SocketAddr>) -> Outcome {
-    let parts = Parts::open(load(config)?).await?;
-    parts.require_schema().await?;
+    let parts = Parts::open(load(config, Logs::Service)?).await?;
+    require_schema(&parts.store).await?;
     let listener = listener(&parts.options, listen)?;
     Ok(api::serve(parts.api()?, listener, stop_signal()).await?)
 }
 
 pub(crate) async fn conductor(config: &ConfigArguments) -> Outcome {
-    let parts = Parts::open(load(config)?).await?;
-    parts.require_schema().await?;
+    let parts = Parts::open(load(config, Logs::Service)?).await?;
+    require_schema(&parts.store).await?;
     parts.conductor().serve(stop_signal()).await;
     Ok(())
 }
 
 pub(crate) async fn all(config: &ConfigArguments, listen: Option<SocketAddr>) -> Outcome {
-    let parts = Parts::open(load(config)?).await?;
+    let parts = Parts::open(load(config, Logs::Service)?).await?;
     parts.migrate_if_empty().await?;
     let listener = listener(&parts.options, listen)?;
     both(&parts, listener, stop_signal()).await
@@ -153,7 +155,7 @@ pub(crate) async fn both(parts: &Parts, listener: TcpListener, stop: impl Future
 }
 
 pub(crate) async fn migrate(config: &ConfigArguments) -> Outcome {
-    let store = open_store(&load(config)?).await?;
+    let store = open_store(&load(config, Logs::Command)?).await?;
     let applied = store.migrate().await?;
     if applied.is_empty() {
         terminal::say("The database schema is current.");
@@ -228,7 +230,7 @@ pub(crate) async fn all_on_devcloud(
     let state = StateDir::open(state_dir)?;
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9511)));
     let service = on_devcloud(config, listen, &state, Duration::from_secs(5)).await?;
-    logging::start(&service.parts.options, false);
+    logging::start(&service.parts.options.default, Logs::Service)?;
     terminal::say(&format!("# Magnum at {} with a simulated OpenStack. Stop it with Ctrl-C.", service.url));
     terminal::say("# Paste these lines into another terminal, then try: openstack coe cluster template list");
     for (name, value) in service.cloud.env("demo", "demo") {
