@@ -235,3 +235,68 @@ fn a_service_logs_into_its_file_and_an_operator_sees_the_terminal() {
     std::io::Read::read_to_string(&mut child.0.stderr.take().unwrap(), &mut terminal).unwrap();
     assert_eq!(terminal, "");
 }
+
+/// A service without a conductor, so that what it accepts stays where it is.
+async fn accepting(cloud: &devcloud::DevCloud, state: &Path, address: &str) -> Running {
+    let env = cloud.magnum_options(state);
+    assert!(magnum().envs(env.clone()).arg("migrate").output().unwrap().status.success());
+    let mut command = magnum();
+    command.envs(env).args(["api", "--listen", address]).stderr(Stdio::null());
+    let api = Running(command.spawn().unwrap());
+    let end = Instant::now() + Duration::from_secs(30);
+    while tokio::net::TcpStream::connect(address).await.is_err() {
+        assert!(Instant::now() < end, "the API did not come up");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    api
+}
+
+/// Posts a template and a cluster of it.
+async fn create(cloud: &devcloud::DevCloud, address: &str) {
+    let http = reqwest::Client::builder().no_proxy().build().unwrap();
+    let token = cloud.login("demo").await.unwrap();
+    let template = serde_json::json!({"name": "k8s", "coe": "kubernetes", "image_id": "fedora-atomic-27",
+        "external_network_id": "public", "keypair_id": "testkey", "flavor_id": "m1.small"});
+    let cluster = serde_json::json!({"name": "demo", "cluster_template_id": "k8s", "node_count": 1});
+    for (kind, body) in [("clustertemplates", template), ("clusters", cluster)] {
+        let request = http.post(format!("http://{address}/v1/{kind}")).header("x-auth-token", &token).json(&body);
+        request.send().await.unwrap().error_for_status().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_lists_shows_retries_and_abandons() {
+    let state = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let settings = devcloud::Settings { magnum_url: Some(format!("http://{address}/v1")), ..Default::default() };
+    let cloud = devcloud::DevCloud::start(settings).await.unwrap();
+    let _api = accepting(&cloud, state.path(), &address).await;
+    create(&cloud, &address).await;
+    let run = |arguments: &[&str]| {
+        let output =
+            magnum().envs(cloud.magnum_options(state.path())).arg("operation").args(arguments).output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, list, _) = run(&["list"]);
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!((code, lines.len()), (Some(0), 2), "{list}");
+    let cells: Vec<&str> = lines[1].split_whitespace().collect();
+    let (id, cluster) = (cells[0], cells[1]);
+    assert_eq!(cells[2..4], ["create", "active"], "{list}");
+    assert_eq!(run(&["list", "--cluster", cluster]).1, list);
+    assert!(run(&["list", "--cluster", UNKNOWN]).1.starts_with("No unfinished operation."));
+    let shown = run(&["show", id]).1;
+    assert!(shown.contains(cluster) && shown.contains("holds the caller's token  yes, sealed"), "{shown}");
+    assert_eq!(run(&["retry", id]).0, Some(0));
+    assert_eq!(run(&["abandon", id, "--reason", "tired of it"]).0, Some(0));
+    assert!(run(&["list"]).1.starts_with("No unfinished operation."));
+    let history = run(&["list", "--all"]).1;
+    assert!(history.contains("cancelled") && history.contains("tired of it"), "{history}");
+    assert!(run(&["show", id]).1.contains("holds the caller's token  no"));
+    for again in ["abandon", "retry"] {
+        let (code, _, error) = run(&[again, id]);
+        assert_eq!(code, Some(1), "{again}");
+        assert!(error.contains("cancelled"), "{again}: {error}");
+    }
+    cloud.stop().await;
+}
