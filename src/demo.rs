@@ -196,7 +196,7 @@ fn by_hand() {
         "openstack coe cluster create demo --cluster-template k8s --node-count 2",
         "openstack coe cluster show demo",
         "openstack coe cluster config demo --dir .",
-        "openstack coe cluster update demo replace node_count=3",
+        "openstack coe cluster update demo --node-count 3",
         "openstack coe cluster delete demo",
     ];
     for command in commands {
