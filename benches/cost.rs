@@ -1,7 +1,8 @@
 //! What a request costs: time, SQL statements and Keystone calls, next to a raw actix-web + sqlx read.
 //!
 //! Run with `make bench`. Load generator, server and database share the machine, so the figures compare with each
-//! other and not with another machine's. The counts are exact and are what must not grow.
+//! other and not with another machine's. The counts are exact and are what must not grow: the exit code is 1 when a
+//! request needs more statements or Keystone calls than its [`Limit`], or an idle service more memory than [`MEMORY`].
 
 #![expect(
     clippy::unwrap_used,
@@ -11,6 +12,8 @@
 
 use std::{
     net::TcpListener,
+    path::Path,
+    process::{Child, Command, ExitCode, Stdio},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -24,7 +27,21 @@ use store::{Doorbell, Seal, Store};
 
 const CLUSTERS: usize = 10_000;
 const CONNECTIONS: usize = 8;
-const SECONDS: u64 = 3;
+const SECONDS: u64 = 4;
+/// Kilobytes an idle `magnum all` may occupy.
+const MEMORY: u64 = 60 * 1024;
+
+/// What one warm request may cost.
+#[derive(Clone, Copy)]
+struct Limit {
+    statements: f64,
+    keystone: f64,
+}
+
+/// One page or one thing.
+const READ: Limit = Limit { statements: 2.0, keystone: 0.0 };
+/// What goes into one transaction, with the reads before it.
+const WRITE: Limit = Limit { statements: 12.0, keystone: 0.0 };
 
 struct Bench {
     cloud: DevCloud,
@@ -35,28 +52,37 @@ struct Bench {
 }
 
 #[tokio::main]
-async fn main() {
+async fn main() -> ExitCode {
     let state = tempfile::tempdir().unwrap();
     let bench = Bench::start(state.path()).await;
     let first = bench.fill().await;
     println!("{CLUSTERS} clusters, {CONNECTIONS} connections, {SECONDS} s each, SQLite; all on one machine");
     println!("{:<34}{:>10}{:>10}{:>10}{:>8}{:>10}", "request", "per s", "p50 ms", "p99 ms", "SQL", "Keystone");
     let raw = raw_server(&state.path().join("magnum.sqlite")).await;
-    bench.measure("raw actix-web + sqlx, one row", "GET", &format!("{raw}/{first}"), None).await;
     let url = &bench.url;
-    bench.measure("cluster show", "GET", &format!("{url}/v1/clusters/{first}"), None).await;
-    bench.measure("cluster list, 20 of 10,000", "GET", &format!("{url}/v1/clusters?limit=20"), None).await;
-    let deep = bench.deep_marker().await;
-    bench.measure("cluster list, last page", "GET", &format!("{url}/v1/clusters?limit=20&marker={deep}"), None).await;
-    bench.measure("cluster detail, 20 of 10,000", "GET", &format!("{url}/v1/clusters/detail?limit=20"), None).await;
-    bench.measure("template show", "GET", &format!("{url}/v1/clustertemplates/k8s"), None).await;
-    bench.measure("template create", "POST", &format!("{url}/v1/clustertemplates"), Some(template())).await;
+    let deep = uuid_of(CLUSTERS - 21);
+    let reads = [
+        ("raw actix-web + sqlx, one row", format!("{raw}/{first}")),
+        ("cluster show", format!("{url}/v1/clusters/{first}")),
+        ("cluster list, 20 of 10,000", format!("{url}/v1/clusters?limit=20")),
+        ("cluster list, last page", format!("{url}/v1/clusters?limit=20&marker={deep}")),
+        ("cluster detail, 20 of 10,000", format!("{url}/v1/clusters/detail?limit=20")),
+        ("template show", format!("{url}/v1/clustertemplates/k8s")),
+    ];
+    let mut within = true;
+    for (name, url) in reads {
+        within &= bench.measure(name, "GET", &url, None, READ).await;
+    }
+    within &=
+        bench.measure("template create", "POST", &format!("{url}/v1/clustertemplates"), Some(template()), WRITE).await;
     let create = json!({"cluster_template_id": "k8s", "node_count": 1});
-    bench.measure("cluster create", "POST", &format!("{url}/v1/clusters"), Some(create)).await;
+    within &= bench.measure("cluster create", "POST", &format!("{url}/v1/clusters"), Some(create), WRITE).await;
+    within &= memory(&bench.cloud).await;
+    if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl Bench {
-    async fn start(state: &std::path::Path) -> Self {
+    async fn start(state: &Path) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let settings = devcloud::Settings { magnum_url: Some(format!("{url}/v1")), ..devcloud::Settings::default() };
@@ -97,10 +123,6 @@ impl Bench {
         uuid_of(CLUSTERS / 2)
     }
 
-    async fn deep_marker(&self) -> String {
-        uuid_of(CLUSTERS - 21)
-    }
-
     async fn request(&self, method: &str, url: &str, body: Option<&Value>) -> reqwest::Response {
         let mut request = self.http.request(method.parse().unwrap(), url).header("x-auth-token", &self.token);
         request = request.header("openstack-api-version", "container-infra latest");
@@ -110,9 +132,11 @@ impl Bench {
         request.send().await.unwrap().error_for_status().unwrap()
     }
 
-    async fn measure(&self, name: &str, method: &str, url: &str, body: Option<Value>) {
-        self.request(method, url, body.as_ref()).await;
-        let (statements, keystone) = (self.store.statements(), self.keystone_calls());
+    /// Prints a line; `false` when the counts are above the limit.
+    async fn measure(&self, name: &str, method: &str, url: &str, body: Option<Value>, limit: Limit) -> bool {
+        self.request(method, url, body.as_ref()).await.bytes().await.unwrap();
+        self.cloud.clear_calls();
+        let statements = self.store.statements();
         let end = Instant::now() + Duration::from_secs(SECONDS);
         let workers = (0..CONNECTIONS).map(|_| async {
             let mut times = Vec::new();
@@ -127,19 +151,20 @@ impl Bench {
         times.sort_unstable();
         let count = times.len();
         let ms = |at: usize| times[at.min(count - 1)].as_secs_f64() * 1000.0;
-        let each = |before: u64, after: u64| (after - before) as f64 / count as f64;
+        let statements = (self.store.statements() - statements) as f64 / count as f64;
+        let keystone =
+            self.cloud.calls().iter().filter(|call| call.service == "identity").count() as f64 / count as f64;
         println!(
-            "{name:<34}{:>10.0}{:>10.2}{:>10.2}{:>8.2}{:>10.4}",
+            "{name:<34}{:>10.0}{:>10.2}{:>10.2}{statements:>8.2}{keystone:>10.4}",
             count as f64 / SECONDS as f64,
             ms(count / 2),
             ms(count * 99 / 100),
-            each(statements, self.store.statements()),
-            each(keystone, self.keystone_calls()),
         );
-    }
-
-    fn keystone_calls(&self) -> u64 {
-        self.cloud.calls().iter().filter(|call| call.path.contains("/auth/tokens")).count() as u64
+        let within = statements <= limit.statements && keystone <= limit.keystone;
+        if !within {
+            println!("  ^ more than {} statements or {} Keystone calls", limit.statements, limit.keystone);
+        }
+        within
     }
 }
 
@@ -246,7 +271,7 @@ fn rows(template: &Value, number: usize) -> (Cluster, [NodeGroup; 2], Operation)
 }
 
 /// What the machine can do at best: one row by uuid over the same libraries, without Magnum.
-async fn raw_server(path: &std::path::Path) -> String {
+async fn raw_server(path: &Path) -> String {
     use sqlx::Row;
     let pool = sqlx::SqlitePool::connect(&format!("sqlite://{}", path.display())).await.unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -264,4 +289,37 @@ async fn raw_server(path: &std::path::Path) -> String {
     });
     tokio::spawn(server.workers(2).disable_signals().listen(listener).unwrap().run());
     url
+}
+
+/// Starts an idle service with a database of its own and prints what it occupies; `false` when that is too much.
+async fn memory(cloud: &DevCloud) -> bool {
+    let state = tempfile::tempdir().unwrap();
+    let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_magnum"));
+    command.args(["all", "--listen", &listen]).envs(cloud.magnum_options(state.path())).env_remove("RUST_LOG");
+    let child = Stopped(command.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    reqwest::Client::builder()
+        .no_proxy()
+        .build()
+        .unwrap()
+        .get(format!("http://{listen}/healthcheck"))
+        .send()
+        .await
+        .unwrap();
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.0.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let kilobytes: u64 = line.split_whitespace().next().unwrap().parse().unwrap();
+    println!("idle magnum all: {:.1} MiB resident, at most {} allowed", kilobytes as f64 / 1024.0, MEMORY / 1024);
+    kilobytes <= MEMORY
+}
+
+/// A process that ends with the benchmark.
+struct Stopped(Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
