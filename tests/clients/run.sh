@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs the real clients against a running service; arguments go to pytest.
+# Runs the real clients against a running service; arguments go to pytest (a file, -k NAME).
 #
 # The clients come from PyPI into virtual environments below target/, which are made anew only when their pinned
 # requirements change. The program under test is MAGNUM_BIN, by default target/debug/magnum.
@@ -26,4 +26,8 @@ export MAGNUM_BIN=${MAGNUM_BIN:-$target/debug/magnum}
 export MAGNUM_CLIENTS_CURRENT=$target/clients-current/bin MAGNUM_CLIENTS_QUEENS=$target/clients-queens/bin
 [ -x "$MAGNUM_BIN" ] || { echo "clients: $MAGNUM_BIN is missing; run: cargo build" >&2; exit 1; }
 cd "$root"
-PYTHONDONTWRITEBYTECODE=1 exec "$target/clients-current/bin/python" -m pytest -p no:cacheprovider --tb=short --durations=5 "$here" "$@"
+tests=("$here")
+for argument in "$@"; do
+    [ ! -e "${argument%%::*}" ] || tests=()
+done
+PYTHONDONTWRITEBYTECODE=1 exec "$target/clients-current/bin/python" -m pytest -p no:cacheprovider -W ignore --tb=short --durations=5 "${tests[@]}" "$@"
