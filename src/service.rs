@@ -236,6 +236,10 @@ pub(crate) async fn all_on_devcloud(
     for (name, value) in service.cloud.env("demo", "demo") {
         terminal::say(&format!("export {name}={value}"));
     }
+    terminal::say("# For the administrator, paste these over them:");
+    for (name, value) in service.cloud.env("admin", "admin") {
+        terminal::say(&format!("# export {name}={value}"));
+    }
     both(&service.parts, service.listener, stop_signal()).await?;
     service.cloud.stop().await;
     Ok(())

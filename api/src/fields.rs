@@ -371,7 +371,7 @@ mod tests {
     fn wrong_values_name_the_attribute() {
         for (body, part) in [
             (json!({"zzz": 1}), "argument thing: zzz"),
-            (json!({"id": null}), "id. Value: 'None'. Mandatory"),
+            (json!({"id": null}), "id, value 'None': Mandatory"),
             (json!({"id": ""}), "at least 1"),
             (json!({"id": "123456"}), "at most 5"),
             (json!({"id": 5}), "text"),

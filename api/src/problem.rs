@@ -229,8 +229,8 @@ mod tests {
     #[test]
     fn the_title_is_the_detail_up_to_the_first_full_stop() {
         let error = first(Error::bad_value("node_count", "x", "It must be a number"));
-        assert_eq!(error["title"], "Invalid input for field/attribute node_count");
-        assert_eq!(error["detail"], "Invalid input for field/attribute node_count. Value: 'x'. It must be a number.");
+        assert_eq!(error["title"], "Invalid input for field/attribute node_count, value 'x': It must be a number");
+        assert_eq!(error["detail"], "Invalid input for field/attribute node_count, value 'x': It must be a number.");
         assert_eq!((&error["status"], &error["code"]), (&json!(400), &json!("client")));
     }
 

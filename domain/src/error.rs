@@ -96,11 +96,12 @@ impl Error {
         Self::Invalid(text.into())
     }
 
-    /// A 400 for a field whose value is wrong. The value is quoted, cut after 100 characters.
+    /// A 400 for a field whose value is wrong. The value is quoted, cut after 100 characters. Clients
+    /// show the text up to its first full stop, so everything that helps stands before it.
     #[must_use]
     pub fn bad_value(field: &str, value: &str, reason: &str) -> Self {
         let end = value.char_indices().nth(100).map_or(value.len(), |(at, _)| at);
-        Self::Invalid(format!("Invalid input for field/attribute {field}. Value: '{}'. {reason}", &value[..end]))
+        Self::Invalid(format!("Invalid input for field/attribute {field}, value '{}': {reason}", &value[..end]))
     }
 
     /// An internal failure with its cause.
