@@ -1,0 +1,267 @@
+//! The doorbell on the broker of `TEST_RABBIT_URL`, through everything a broker does to its clients.
+//!
+//! The failure tests use the commands in `TEST_RABBIT_KILL`, `_START`, `_PAUSE`, `_RESUME` and `_CTL`, which
+//! `tests/services.sh up` prints. They have the broker to themselves; the others share it.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+#[path = "broker/mod.rs"]
+mod broker;
+#[path = "broker/tls.rs"]
+mod tls;
+
+use std::{
+    collections::{HashMap, HashSet},
+    time::{Duration, Instant},
+};
+
+use broker::{Broker, heard, id, soon};
+use store::{Doorbell, Rings};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn all_heard(rings: &mut Rings, ids: &[String]) {
+    let mut missing: HashSet<&str> = ids.iter().map(String::as_str).collect();
+    while !missing.is_empty() {
+        let ring = heard(rings, PATIENCE).await.unwrap_or_else(|| panic!("{} never heard", missing.len()));
+        missing.remove(ring.id());
+        ring.ack().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_ring_reaches_one_listener_once() {
+    let broker = Broker::shared();
+    let bell = broker.bell().await;
+    let mut listeners = [bell.listen().await, bell.listen().await, bell.listen().await];
+    broker.listeners(3).await;
+    let ids: Vec<String> = (0..300).map(|_| id()).collect();
+    for id in &ids {
+        bell.ring(id).await;
+    }
+    let mut counts: HashMap<String, u32> = HashMap::new();
+    let mut heard_by = [0; 3];
+    while counts.len() < ids.len() {
+        for (listener, total) in listeners.iter_mut().zip(&mut heard_by) {
+            if let Some(ring) = heard(listener, Duration::from_millis(20)).await {
+                *counts.entry(ring.id().to_owned()).or_default() += 1;
+                *total += 1;
+                ring.ack().await;
+            }
+        }
+    }
+    assert!(counts.values().all(|count| *count == 1));
+    assert!(heard_by.iter().all(|total| *total > 0), "the broker spreads the work: {heard_by:?}");
+    broker.waiting_for(0).await;
+    broker.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ring_without_an_answer_comes_again() {
+    let broker = Broker::shared();
+    let bell = broker.bell().await;
+    let mut first = bell.listen().await;
+    let id = id();
+    bell.ring(&id).await;
+    let ring = heard(&mut first, PATIENCE).await.unwrap();
+    drop((ring, first));
+    let mut second = bell.listen().await;
+    let again = heard(&mut second, PATIENCE).await.unwrap();
+    assert_eq!(again.id(), id);
+    again.ack().await;
+    broker.waiting_for(0).await;
+    broker.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_takes_and_what_is_no_ring_become_dead_letters() {
+    let broker = Broker::shared();
+    let bell = broker.bell().await;
+    let mut rings = bell.listen().await;
+    let poison = id();
+    bell.ring(&poison).await;
+    let mut deliveries = 0;
+    while let Some(ring) = heard(&mut rings, Duration::from_secs(3)).await {
+        assert_eq!(ring.id(), poison);
+        deliveries += 1;
+        ring.refuse().await;
+    }
+    assert_eq!(deliveries, 4, "once and three times more");
+    for garbage in [&b"\xff\xfe"[..], b"", b"not an id", b"'; DROP TABLE rs_operation"] {
+        broker.publish(garbage).await;
+    }
+    let good = id();
+    bell.ring(&good).await;
+    all_heard(&mut rings, &[good]).await;
+    let dead = soon(async || broker.dead_letters().await.filter(|dead| dead.len() == 5)).await;
+    assert!(dead.contains(&poison.into_bytes()));
+    broker.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deleted_queue_is_made_again() {
+    let broker = Broker::shared();
+    let bell = broker.bell().await;
+    let mut rings = bell.listen().await;
+    broker.listeners(1).await;
+    broker.delete_queue().await;
+    let ids = [id(), id()];
+    for id in &ids {
+        bell.ring(id).await;
+    }
+    all_heard(&mut rings, &ids).await;
+    broker.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_with_other_arguments_is_used_as_it_is() {
+    let broker = Broker::shared();
+    broker.declare_classic().await;
+    let bell = broker.bell().await;
+    let mut rings = bell.listen().await;
+    let ids = [id()];
+    bell.ring(&ids[0]).await;
+    all_heard(&mut rings, &ids).await;
+    broker.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_first_host_is_passed_over() {
+    let broker = Broker::shared();
+    let bell = broker.bell_at(&broker.url_with_hosts(&["127.0.0.1:1", "", "127.0.0.1:2"])).await;
+    let mut rings = bell.listen().await;
+    let ids = [id()];
+    bell.ring(&ids[0]).await;
+    all_heard(&mut rings, &ids).await;
+    broker.remove().await;
+}
+
+/// Neither wrong credentials nor a broker that is not there keep a service from starting or a request from ending.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_that_cannot_be_used_keeps_nobody_waiting() {
+    let broker = Broker::shared();
+    for url in [broker.url_with_password("wrong"), "rabbit://u:p@127.0.0.1:1/".to_owned()] {
+        let begun = Instant::now();
+        let bell = Doorbell::open(&url, "store-test-none", &broker::options()).unwrap();
+        let mut rings = bell.listen().await;
+        let ids: Vec<String> = (0..2_000).map(|_| id()).collect();
+        for id in &ids {
+            bell.ring(id).await;
+        }
+        assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+        all_heard(&mut rings, &ids).await;
+        assert!(!bell.is_connected());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tls_with_a_ca_file() {
+    let broker = Broker::shared();
+    let proxy = tls::Proxy::start(broker.address());
+    let trusted = broker.url_with_hosts(&[&format!("localhost:{}", proxy.port)]);
+    let bell = broker.bell_at(&format!("{trusted}?ssl=1&ssl_ca_file={}", proxy.ca.path().display())).await;
+    let mut rings = bell.listen().await;
+    let ids = [id()];
+    bell.ring(&ids[0]).await;
+    all_heard(&mut rings, &ids).await;
+
+    let doubted = Doorbell::open(&format!("{trusted}?ssl=1"), "store-test-none", &broker::options()).unwrap();
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(!doubted.is_connected(), "an unknown CA is not trusted");
+    broker.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_closes_all_connections() {
+    let broker = Broker::alone();
+    let bell = broker.bell().await;
+    let mut rings = bell.listen().await;
+    broker.listeners(1).await;
+    broker.ctl("close_all_connections test");
+    broker.still_rings(&bell, &mut rings).await;
+    broker.remove().await;
+}
+
+/// The broker is killed and started again while rings come in all the time: none is lost, and ringing never waits.
+#[tokio::test(flavor = "multi_thread")]
+async fn killed_and_started_while_ringing() {
+    let broker = Broker::alone();
+    let bell = broker.bell().await;
+    let mut rings = bell.listen().await;
+    broker.listeners(1).await;
+    let ringing = bell.clone();
+    let ringer = tokio::spawn(async move {
+        let (mut ids, mut slowest, end) = (Vec::new(), Duration::ZERO, Instant::now() + Duration::from_secs(12));
+        while Instant::now() < end {
+            let (id, begun) = (id(), Instant::now());
+            ringing.ring(&id).await;
+            slowest = slowest.max(begun.elapsed());
+            ids.push(id);
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        (ids, slowest)
+    });
+    let listener = tokio::spawn(async move {
+        let mut seen: HashSet<String> = HashSet::new();
+        while let Some(ring) = heard(&mut rings, Duration::from_secs(20)).await {
+            seen.insert(ring.id().to_owned());
+            ring.ack().await;
+        }
+        seen
+    });
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    broker.kill();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!bell.is_connected());
+    broker.start();
+    let (ids, slowest) = ringer.await.unwrap();
+    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
+    soon(async || bell.is_connected().then_some(())).await;
+    let seen = listener.await.unwrap();
+    let lost = ids.iter().filter(|id| !seen.contains(*id)).count();
+    assert_eq!(lost, 0, "of {}", ids.len());
+    broker.waiting_for(0).await;
+    broker.remove().await;
+}
+
+/// Neither a reset nor an answer: only heartbeats tell.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frozen_broker_is_noticed_and_used_again() {
+    let broker = Broker::alone();
+    let bell = broker.bell().await;
+    let mut rings = bell.listen().await;
+    broker.listeners(1).await;
+    broker.pause();
+    soon(async || (!bell.is_connected()).then_some(())).await;
+    let ids = [id()];
+    bell.ring(&ids[0]).await;
+    all_heard(&mut rings, &ids).await;
+    broker.resume();
+    soon(async || bell.is_connected().then_some(())).await;
+    broker.still_rings(&bell, &mut rings).await;
+    broker.remove().await;
+}
+
+/// Short of memory, the broker takes the connection and answers nothing at all to what is published.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broker_short_of_memory_takes_rings_later() {
+    let broker = Broker::alone();
+    let bell = broker.bell().await;
+    let mut rings = bell.listen().await;
+    broker.listeners(1).await;
+    broker.ctl("set_vm_memory_high_watermark absolute 1MB");
+    let first = id();
+    // The broker says that it is blocked only to who publishes; this one is not confirmed.
+    bell.ring(&first).await;
+    soon(async || (!bell.is_connected()).then_some(())).await;
+    let begun = Instant::now();
+    let second = id();
+    bell.ring(&second).await;
+    assert!(begun.elapsed() < Duration::from_millis(100));
+    all_heard(&mut rings, std::slice::from_ref(&second)).await;
+    broker.ctl("set_vm_memory_high_watermark absolute 1GB");
+    soon(async || bell.is_connected().then_some(())).await;
+    all_heard(&mut rings, &[first]).await;
+    broker.still_rings(&bell, &mut rings).await;
+    broker.remove().await;
+}
