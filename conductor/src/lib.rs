@@ -7,6 +7,7 @@
 mod clock;
 mod cluster;
 mod engine;
+mod idle;
 mod reconcile;
 mod serve;
 mod step;
@@ -21,6 +22,7 @@ use store::{Doorbell, Seal, Store};
 
 pub use clock::Clock;
 pub use engine::{Advanced, Breakpoint, Engine, Point};
+pub use idle::round as look_at_idle_clusters;
 pub use serve::Conductor;
 
 /// What the conductor works with.

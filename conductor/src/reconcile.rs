@@ -72,7 +72,7 @@ pub(crate) async fn watch_stacks(deps: Arc<Deps>, owner: String) {
 }
 
 /// The interval, half as long again for each quiet round, and up to a fifth of jitter.
-fn pause(interval: TimeDelta, quiet: u32) -> Duration {
+pub(crate) fn pause(interval: TimeDelta, quiet: u32) -> Duration {
     let base = u64::try_from(interval.num_milliseconds()).unwrap_or(10_000);
     let grown = base + base * u64::from(quiet) / 2;
     Duration::from_millis(grown + rand::random_range(0..=(grown / 5).max(1)))

@@ -58,6 +58,9 @@ pub struct Facts {
     pub octavia: bool,
     /// The user's etcd discovery URL; `None` makes a static initial cluster.
     pub discovery_url: Option<String>,
+    /// Neutron's id of the template's external network, which the cloud provider on the nodes needs. `None`: not looked
+    /// up, what the template says is used.
+    pub external_network_uuid: Option<String>,
     /// Cinder type for docker volumes: label, else option, else the first type of Cinder. `None`: nothing found.
     pub docker_volume_type: Option<String>,
     /// Cinder type for etcd volumes, found the same way.
@@ -103,6 +106,7 @@ impl Default for Facts {
             username: None,
             octavia: false,
             discovery_url: None,
+            external_network_uuid: None,
             docker_volume_type: None,
             etcd_volume_type: None,
             boot_volume_size: 0,

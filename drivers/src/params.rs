@@ -90,7 +90,7 @@ pub(crate) fn network(input: &Input<'_>) -> Result<Parameters, Error> {
         ));
     }
     let mut p = Parameters::new();
-    p.put("external_network", external);
+    p.put("external_network", input.facts.external_network_uuid.as_deref().unwrap_or(external));
     p.put_given("fixed_network", fixed_network);
     p.put_given("fixed_subnet", fixed_subnet);
     p.put("floating_ip_enabled", cluster.floating_ip_enabled);

@@ -6,4 +6,5 @@ mod arrows;
 mod crash;
 mod faults;
 mod flows;
+mod mishaps;
 mod world;

@@ -94,6 +94,11 @@ impl World {
         }
     }
 
+    /// Works on with a new token.
+    pub(crate) async fn log_in(&mut self) {
+        self.token = self.cloud.login("demo").await.unwrap();
+    }
+
     /// Stops the service; call at the end of each test.
     pub(crate) async fn end(mut self) {
         let unfinished = self.store.operations(None, true, 100).await.unwrap();

@@ -1,7 +1,7 @@
 //! What a driver has to know and cannot find out by itself, gathered before it is asked.
 
 use cloud::Session;
-use domain::{Error, Labels};
+use domain::{Error, Labels, OperationKind};
 use drivers::{Facts, Input};
 
 use crate::step::{Fail, StepCtx};
@@ -24,6 +24,7 @@ pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
         username: None,
         octavia: ctx.deps.cloud.has_octavia().await?,
         discovery_url: ctx.cluster.discovery_url.clone().filter(|url| !url.is_empty()),
+        external_network_uuid: external_network(ctx).await?,
         docker_volume_type: volumes.docker,
         etcd_volume_type: volumes.etcd,
         boot_volume_size: volumes.boot_size,
@@ -40,6 +41,14 @@ pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
         block_storage_version: "v3".to_owned(),
         default_timeout_mins: options.cluster_heat.create_timeout,
     })
+}
+
+/// Neutron's id of the external network, which a template may name. A resize leaves the network as it is.
+async fn external_network(ctx: &StepCtx) -> Result<Option<String>, Fail> {
+    let named = ctx.template()?.external_network_id.as_deref().filter(|name| !name.is_empty());
+    let Some(name) = named.filter(|_| ctx.op.kind == OperationKind::Create) else { return Ok(None) };
+    let found = ctx.with_caller_first(|session| async move { session.neutron().external_network(name).await }).await?;
+    Ok(Some(found.id))
 }
 
 fn missing(what: &str) -> Fail {

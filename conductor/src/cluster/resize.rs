@@ -41,7 +41,7 @@ pub(super) async fn update_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let (id, body) = (&stack.id, &request.body());
     match ctx.with_caller_first(|session| async move { session.heat().patch(id, body).await }).await {
         Ok(()) => Ok(Next::Wait(chrono::TimeDelta::seconds(1))),
-        Err(Fail::Fatal(error)) if error.cloud_status() == Some(409) => Err(Fail::Retry(error)),
+        Err(Fail::Fatal(error)) => Err(Fail::retry_conflict(error)),
         Err(fail) => Err(fail),
     }
 }

@@ -25,9 +25,11 @@ impl StepCtx {
     }
 
     /// The stack by its recorded id, else by its derived name; without outputs, which cost Heat a look at everything.
+    /// Heat goes on answering for deleted stacks by their id; for us they are gone.
     pub(super) async fn stack(&self) -> Result<Option<Stack>, Fail> {
         let ident = &self.stack_ident();
-        self.with_any(|session| async move { session.heat().stack(ident).await }).await
+        let found = self.with_any(|session| async move { session.heat().stack(ident).await }).await?;
+        Ok(found.filter(|stack| stack.status != "DELETE_COMPLETE"))
     }
 
     pub(super) fn stack_ident(&self) -> String {
@@ -131,10 +133,6 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         return Ok(Next::Done);
     };
     let status = stack.status.as_str();
-    if status == "DELETE_COMPLETE" {
-        ctx.cluster.stack_id = None;
-        return Ok(Next::Done);
-    }
     if status == "DELETE_IN_PROGRESS" {
         return Ok(Next::Wait(ctx.deps.poll_interval()));
     }
@@ -146,7 +144,7 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let id = &stack.id;
     match ctx.with_any(|session| async move { session.heat().delete(id).await }).await {
         Ok(_) => Ok(Next::Wait(ctx.deps.poll_interval())),
-        Err(Fail::Fatal(error)) if error.cloud_status() == Some(409) => Err(Fail::Retry(error)),
+        Err(Fail::Fatal(error)) => Err(Fail::retry_conflict(error)),
         Err(fail) => Err(fail),
     }
 }

@@ -17,6 +17,13 @@ fn refusal(sample: &Sample) -> String {
 }
 
 #[test]
+fn the_id_of_the_external_network_wins_over_its_name() {
+    let sample =
+        Sample::with(|s| s.facts.external_network_uuid = Some("0d6f2d5e-8f0a-4ab7-9c0e-1d2c3b4a5968".to_owned()));
+    assert_eq!(sample.stack(atomic()).parameters["external_network"], "0d6f2d5e-8f0a-4ab7-9c0e-1d2c3b4a5968");
+}
+
+#[test]
 fn the_external_network_is_needed() {
     assert!(refusal(&Sample::with(|s| s.template.external_network_id = None)).contains("external_network_id"));
 }
