@@ -214,3 +214,45 @@ impl StepCtx {
 fn is_refusal(error: &Error) -> bool {
     matches!(error.cloud_status(), Some(401 | 403)) || matches!(error, Error::Refused(_) | Error::Forbidden { .. })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16) -> Error {
+        Error::Cloud {
+            service: "heat",
+            doing: "create stack blue".to_owned(),
+            status: Some(status),
+            detail: "no".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_may_pass_is_tried_again_and_the_rest_ends_the_operation() {
+        for status in [408, 429, 500, 503] {
+            assert!(matches!(Fail::from(answered(status)), Fail::Retry(_)), "{status}");
+        }
+        for status in [400, 401, 403, 404, 409] {
+            assert!(matches!(Fail::from(answered(status)), Fail::Fatal(_)), "{status}");
+        }
+        assert!(matches!(Fail::retry_conflict(answered(409)), Fail::Retry(_)));
+        assert!(matches!(Fail::retry_conflict(answered(400)), Fail::Fatal(_)));
+    }
+
+    #[test]
+    fn a_token_that_is_refused_says_what_to_do_and_other_refusals_stay() {
+        let text = |fail| match fail {
+            Fail::Fatal(error) => error.to_string(),
+            other => panic!("{other:?}"),
+        };
+        assert!(text(as_caller_sees(answered(401))).contains("Get a new token"));
+        assert_eq!(text(as_caller_sees(answered(400))), "heat could not create stack blue: no");
+    }
+
+    #[test]
+    fn another_identity_is_asked_only_after_a_refusal() {
+        assert!(is_refusal(&answered(401)) && is_refusal(&answered(403)));
+        assert!(!is_refusal(&answered(404)) && !is_refusal(&answered(500)));
+    }
+}

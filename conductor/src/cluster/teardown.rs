@@ -77,3 +77,31 @@ async fn delete_floating_ips(ctx: &StepCtx, balancer: &LoadBalancer) -> Result<(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn balancer(id: &str, description: Option<&str>, subnet: &str) -> LoadBalancer {
+        LoadBalancer {
+            id: id.to_owned(),
+            name: String::new(),
+            description: description.map(str::to_owned),
+            provisioning_status: "ERROR".to_owned(),
+            vip_port_id: None,
+            vip_subnet_id: Some(subnet.to_owned()),
+            project_id: None,
+        }
+    }
+
+    #[test]
+    fn only_what_the_cluster_made_for_its_services_is_taken_down() {
+        let own = OwnNetwork { subnets: vec!["ours".to_owned()], balancers: vec!["api".to_owned()] };
+        let made = |id, description, subnet| own.made_by_service(&balancer(id, description, subnet), "c1");
+        assert!(made("web", Some("Kubernetes external service web from cluster c1"), "other"));
+        assert!(made("web", None, "ours"), "a controller that writes no description");
+        assert!(!made("api", None, "ours"), "Heat takes down what Heat made");
+        assert!(!made("web", Some("Kubernetes external service web from cluster c2"), "other"));
+        assert!(!made("web", Some("from cluster c1"), "other"), "the words of a user");
+    }
+}
