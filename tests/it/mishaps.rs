@@ -121,6 +121,23 @@ async fn a_trust_deleted_by_hand_does_not_keep_the_cluster_from_going() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn without_trust_and_token_the_service_itself_takes_the_stack_down() {
+    let mut world = world().await;
+    let before = world.cloud.census();
+    let uuid = built(&world).await;
+    let trust = record(&world, &uuid).await.trust_id.unwrap();
+    assert!(somebody(&world).await.keystone().delete_trust(&trust).await.unwrap());
+    world.accept_delete(&uuid).await;
+    world.cloud.expire_tokens();
+    world.log_in().await;
+    world.run_until_idle(&world.engine()).await;
+    let left = world.cluster(&uuid).await;
+    assert!(left.is_none(), "{left:?}");
+    assert_eq!(world.cloud.census(), before, "a stack that could not be seen was taken for gone");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stack_deleted_by_hand_does_not_keep_the_cluster_from_going() {
     let world = world().await;
     let before = world.cloud.census();
