@@ -25,7 +25,7 @@ use teardown::{delete_load_balancers, settle};
 use trust::{grant_trust, revoke_trust};
 
 operation! {
-    /// Builds a cluster. The trust comes before the certificates because only it needs the caller's token young.
+    /// Builds a cluster. The order is that of a delete read backwards: stack, trust, certificates, row.
     CREATE {
         announce     / forget_cluster;
         issue_certs  / delete_certs;

@@ -42,7 +42,7 @@ pub(crate) const CLUSTER: Shape = Shape {
         field("flavor_id", TEXT, "Flavor of the workers; the template's when absent."),
         field("master_flavor_id", TEXT, "Flavor of the masters; the template's when absent."),
         field("create_timeout", at_least(0), "Minutes the creation may take; 0 is the configured default."),
-        field("discovery_url", Kind::Text(0, COLUMN), "etcd discovery URL; made by the service when absent."),
+        field("discovery_url", Kind::Text(0, COLUMN), "etcd discovery URL."),
         field("fixed_network", TEXT, "Name or UUID of an existing network; the template's when absent."),
         field("fixed_subnet", TEXT, "Name or UUID of a subnet of it; the template's when absent."),
         field("floating_ip_enabled", Kind::Bool, "Floating IPs for the nodes; the template's when absent."),
