@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use domain::{Cluster, ClusterTemplate, Error, HealthStatus, Ident, NodeGroup, Operation, Result, Status};
-use sea_query::{Condition, Expr, ExprTrait, Func, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
 
 use crate::{
     Store,
@@ -196,10 +196,6 @@ pub(crate) async fn delete_rows(tx: &mut Tx, uuid: &str) -> Result<(), Failure> 
     Turn::Cluster(uuid).end(tx).await
 }
 
-fn owned_by(scope: &Scope) -> Condition {
-    scope.own(TABLE)
-}
-
 impl Store {
     /// The cluster with this uuid, or the only visible one with this name. Two statements.
     ///
@@ -208,7 +204,7 @@ impl Store {
     pub async fn cluster(&self, scope: &Scope, ident: &Ident) -> Result<ClusterRecord> {
         let doing = "read a cluster";
         let mut query = select();
-        query.cond_where(owned_by(scope)).and_where(named(TABLE, ident)).limit(3);
+        query.cond_where(scope.own(TABLE)).and_where(named(TABLE, ident)).limit(3);
         let mut db = &self.db;
         let found: Vec<Joined> = db.all(&query).await.map_err(|failure| failure.while_doing(doing))?;
         let row = only(found, ident, KIND, |row| (&row.0.uuid, Some(row.0.name.as_str())))?;
@@ -221,7 +217,7 @@ impl Store {
     /// # Errors
     /// `Invalid` for an unknown sort key, `NotFound` for an unknown marker.
     pub async fn clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterRecord>> {
-        let cut = Cut::new::<Cluster>(page, SORT_KEYS, owned_by(scope))?;
+        let cut = Cut::new::<Cluster>(page, SORT_KEYS, scope, Scope::own)?;
         let mut query = select();
         cut.apply(&self.db, &mut query);
         let read = async {

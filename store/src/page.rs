@@ -5,7 +5,7 @@
 //! meanwhile are neither shown twice nor skipped.
 
 use domain::{Error, Result};
-use sea_query::{Cond, Condition, Expr, ExprTrait, NullOrdering, Order, Query, SelectStatement};
+use sea_query::{Cond, Condition, Expr, ExprTrait, JoinType, NullOrdering, Order, Query, SelectStatement};
 
 use crate::{
     db::{Db, Pool, Run},
@@ -71,26 +71,44 @@ pub(crate) struct Cut<'a> {
     page: &'a Page,
     table: &'static str,
     key: &'static str,
-    visible: Condition,
+    scope: &'a Scope,
+    visible: Visible,
 }
+
+/// The rows of the table, or of its alias, that a scope shows.
+pub(crate) type Visible = fn(&Scope, &'static str) -> Condition;
+
+/// The marker's row, where it is joined.
+const MARKER: &str = "marker";
 
 impl<'a> Cut<'a> {
     /// `keys` are the columns that may be sorted by: sorting by a secret one would tell its order.
-    pub(crate) fn new<T: Row>(page: &'a Page, keys: &[&'static str], visible: Condition) -> Result<Self> {
+    pub(crate) fn new<T: Row>(
+        page: &'a Page,
+        keys: &[&'static str],
+        scope: &'a Scope,
+        visible: Visible,
+    ) -> Result<Self> {
         let key = keys.iter().copied().find(|key| *key == page.sort_key).ok_or_else(|| {
             Error::bad_value("sort_key", &page.sort_key, &format!("It must be one of: {}", keys.join(", ")))
         })?;
         if page.limit < 1 {
             return Err(Error::bad_value("limit", &page.limit.to_string(), "Limit must be positive"));
         }
-        Ok(Self { page, table: T::TABLE, key, visible })
+        Ok(Self { page, table: T::TABLE, key, scope, visible })
     }
 
     /// Adds visibility, start, order and length to `select`.
     pub(crate) fn apply(&self, db: &Db, select: &mut SelectStatement) {
-        select.cond_where(self.visible.clone());
-        if self.page.marker.is_some() {
-            select.cond_where(self.behind_marker());
+        select.cond_where((self.visible)(self.scope, self.table));
+        if let Some(marker) = self.page.marker.as_deref() {
+            let joined = matches!(db.pool, Pool::My(_));
+            if joined {
+                let row =
+                    Cond::all().add(Expr::col((MARKER, "uuid")).eq(marker)).add((self.visible)(self.scope, MARKER));
+                select.join_as(JoinType::InnerJoin, self.table, MARKER, row);
+            }
+            select.cond_where(self.behind_marker(joined));
         }
         let order = match self.page.sort_dir {
             SortDir::Asc => Order::Asc,
@@ -112,31 +130,38 @@ impl<'a> Cut<'a> {
     }
 
     /// The marker's value of `column`, read by the same statement.
-    fn of_marker(&self, column: &'static str) -> Expr {
+    ///
+    /// MariaDB reads a joined row of a unique key before it plans, and then starts right behind it in the index; it does
+    /// not for a subquery. For the other two it is the other way round.
+    fn of_marker(&self, column: &'static str, joined: bool) -> Expr {
+        if joined {
+            return Expr::col((MARKER, column));
+        }
         let marker = self.page.marker.as_deref().unwrap_or_default();
         let mut select = Query::select();
         select.column((self.table, column)).from(self.table).and_where(Expr::col((self.table, "uuid")).eq(marker));
-        select.cond_where(self.visible.clone());
+        select.cond_where((self.visible)(self.scope, self.table));
         Expr::from(select)
     }
 
-    fn behind_marker(&self) -> Condition {
+    fn behind_marker(&self, joined: bool) -> Condition {
         let column = |name: &'static str| Expr::col((self.table, name));
+        let marker = |name: &'static str| self.of_marker(name, joined);
         let beyond = |name: &'static str| match self.page.sort_dir {
-            SortDir::Asc => column(name).gt(self.of_marker(name)),
-            SortDir::Desc => column(name).lt(self.of_marker(name)),
+            SortDir::Asc => column(name).gt(marker(name)),
+            SortDir::Desc => column(name).lt(marker(name)),
         };
         if self.key == "id" {
             return Cond::all().add(beyond("id"));
         }
         let key = self.key;
-        let tied = column(key).eq(self.of_marker(key)).or(column(key).is_null().and(self.of_marker(key).is_null()));
+        let tied = column(key).eq(marker(key)).or(column(key).is_null().and(marker(key).is_null()));
         let null_follows = match self.page.sort_dir {
-            SortDir::Asc => column(key).is_not_null().and(self.of_marker(key).is_null()),
-            SortDir::Desc => column(key).is_null().and(self.of_marker(key).is_not_null()),
+            SortDir::Asc => column(key).is_not_null().and(marker(key).is_null()),
+            SortDir::Desc => column(key).is_null().and(marker(key).is_not_null()),
         };
         // A marker that is not there has no id, so that nothing at all is behind it.
-        let there = self.of_marker("id").is_not_null();
+        let there = marker("id").is_not_null();
         let behind = Cond::any().add(beyond(key)).add(null_follows).add(tied.and(beyond("id")));
         Cond::all().add(there).add(behind)
     }
@@ -146,7 +171,7 @@ impl<'a> Cut<'a> {
         let Some(marker) = self.page.marker.as_deref().filter(|_| rows == 0) else { return Ok(()) };
         let mut select = Query::select();
         select.column((self.table, "uuid")).from(self.table).and_where(Expr::col((self.table, "uuid")).eq(marker));
-        select.cond_where(self.visible.clone());
+        select.cond_where((self.visible)(self.scope, self.table));
         match db.one::<(String,)>(&select).await? {
             Some(_) => Ok(()),
             None => Err(Error::NotFound { kind, ident: marker.to_owned() }.into()),

@@ -63,14 +63,14 @@ pub(crate) fn select() -> SelectStatement {
 }
 
 /// Own templates, and those shown to everybody.
-fn visible(scope: &Scope) -> Condition {
+fn visible(scope: &Scope, table: &'static str) -> Condition {
     if *scope == Scope::All {
         return Cond::all();
     }
     let shown = Cond::all()
-        .add(Expr::col((TABLE, "public")).eq(true))
-        .add(Cond::any().add(Expr::col((TABLE, "hidden")).is_null()).add(Expr::col((TABLE, "hidden")).eq(false)));
-    Cond::any().add(scope.own(TABLE)).add(shown)
+        .add(Expr::col((table, "public")).eq(true))
+        .add(Cond::any().add(Expr::col((table, "hidden")).is_null()).add(Expr::col((table, "hidden")).eq(false)));
+    Cond::any().add(scope.own(table)).add(shown)
 }
 
 /// Rows of `uuid` or `name`; the servers' ideas of equal text differ, so names are compared again by the caller.
@@ -107,7 +107,7 @@ impl Store {
     /// `NotFound`, `Ambiguous`.
     pub async fn template(&self, scope: &Scope, ident: &Ident) -> Result<ClusterTemplate> {
         let mut query = select();
-        query.cond_where(visible(scope)).and_where(named(TABLE, ident)).limit(3);
+        query.cond_where(visible(scope, TABLE)).and_where(named(TABLE, ident)).limit(3);
         let found: Vec<ClusterTemplate> =
             (&self.db).all(&query).await.map_err(|failure| failure.while_doing("read a cluster template"))?;
         only(found, ident, KIND, |template| (&template.uuid, template.name.as_deref()))
@@ -119,7 +119,7 @@ impl Store {
     /// `Invalid` for an unknown sort key, `NotFound` for an unknown marker.
     pub async fn templates(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterTemplate>> {
         let doing = "list cluster templates";
-        let cut = Cut::new::<ClusterTemplate>(page, SORT_KEYS, visible(scope))?;
+        let cut = Cut::new::<ClusterTemplate>(page, SORT_KEYS, scope, visible)?;
         let mut query = select();
         cut.apply(&self.db, &mut query);
         let rows: Vec<ClusterTemplate> = (&self.db).all(&query).await.map_err(|failure| failure.while_doing(doing))?;
