@@ -16,7 +16,10 @@ use conductor::{Clock, Conductor};
 use devcloud::DevCloud;
 use domain::{Options, Policy};
 use store::{Doorbell, Seal, Store};
-use tokio::sync::watch;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -118,24 +121,27 @@ fn listener(options: &Options, listen: Option<SocketAddr>) -> Result<TcpListener
 }
 
 pub(crate) async fn api(config: &ConfigArguments, listen: Option<SocketAddr>) -> Outcome {
+    let stop = stop_signal()?;
     let parts = Parts::open(load(config, Logs::Service)?).await?;
     require_schema(&parts.store).await?;
     let listener = listener(&parts.options, listen)?;
-    Ok(api::serve(parts.api()?, listener, stop_signal()).await?)
+    Ok(api::serve(parts.api()?, listener, stop).await?)
 }
 
 pub(crate) async fn conductor(config: &ConfigArguments) -> Outcome {
+    let stop = stop_signal()?;
     let parts = Parts::open(load(config, Logs::Service)?).await?;
     require_schema(&parts.store).await?;
-    parts.conductor().serve(stop_signal()).await;
+    parts.conductor().serve(stop).await;
     Ok(())
 }
 
 pub(crate) async fn all(config: &ConfigArguments, listen: Option<SocketAddr>) -> Outcome {
+    let stop = stop_signal()?;
     let parts = Parts::open(load(config, Logs::Service)?).await?;
     parts.migrate_if_empty().await?;
     let listener = listener(&parts.options, listen)?;
-    both(&parts, listener, stop_signal()).await
+    both(&parts, listener, stop).await
 }
 
 /// API and conductor until `stop`; the API ends first, so that what it accepts last is still handed over.
@@ -227,6 +233,7 @@ pub(crate) async fn all_on_devcloud(
     listen: Option<SocketAddr>,
     state_dir: Option<PathBuf>,
 ) -> Outcome {
+    let stop = stop_signal()?;
     let state = StateDir::open(state_dir)?;
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9511)));
     let service = on_devcloud(config, listen, &state, Duration::from_secs(5)).await?;
@@ -240,24 +247,21 @@ pub(crate) async fn all_on_devcloud(
     for (name, value) in service.cloud.env("admin", "admin") {
         terminal::say(&format!("# export {name}={value}"));
     }
-    both(&service.parts, service.listener, stop_signal()).await?;
+    both(&service.parts, service.listener, stop).await?;
     service.cloud.stop().await;
     Ok(())
 }
 
-/// Resolves on SIGTERM or Ctrl-C.
-async fn stop_signal() {
-    let interrupt = tokio::signal::ctrl_c();
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = interrupt => {}
-                _ = terminate.recv() => {}
-            }
+/// Resolves on SIGTERM or Ctrl-C. Call first: from then on a signal is kept for the one who waits, where before it would
+/// end the process.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
         }
-        Err(_) => {
-            let _ = interrupt.await;
-        }
-    }
-    info!("stopping: finishing requests and handing leases back");
+        info!("stopping: finishing requests and handing leases back");
+    })
 }
