@@ -17,6 +17,7 @@ mod idle;
 mod keypairs;
 mod leases;
 mod migrations;
+mod observed;
 mod operations;
 mod page;
 mod pool;

@@ -119,7 +119,7 @@ impl TransportUrl {
             None if self.tls => 5671,
             None => 5672,
         };
-        if name.is_empty() || name.contains(':') {
+        if name.is_empty() {
             return Err(unusable("has a host without a name"));
         }
         Ok(Host { name: name.to_owned(), port, user, password: Password(Secret::new(password)) })

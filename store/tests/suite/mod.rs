@@ -131,7 +131,10 @@ macro_rules! suite {
                 finish_promotes, finish_cancels_what_cannot_run, finish_of_delete_removes_rows, stranded_ones_start,
                 leases_of_taken_over_operations, sealed_token_is_wiped,
             ],
-            steering: [retry, abandon, listing, forgetting, waking, watched],
+            steering: [
+                retry, abandon, listing, forgetting, waking, watched, idle_ones_in_pages,
+                what_was_seen_is_written_only_while_true,
+            ],
             misc: [keypairs, services, leases, one_lease_wins, quotas, ping],
         }
     };

@@ -133,3 +133,43 @@ pub(crate) async fn watched(db: &Fresh) {
     store.finish(&op, Outcome::done(&done, &groups), at(2)).await.unwrap().unwrap();
     assert!(store.watched_stacks().await.unwrap().is_empty(), "nothing works on it");
 }
+
+pub(crate) async fn idle_ones_in_pages(db: &Fresh) {
+    let store = db.store().await;
+    let mut wanted = Vec::new();
+    for n in 0..5 {
+        let (record, create) = creating(&store).await;
+        let op = claimed(&store, &create.id, "w", 0).await;
+        let (mut done, groups) = with_status(&record, Status::CreateComplete);
+        done.stack_id = (n != 2).then(|| format!("stack-{n}"));
+        store.finish(&op, Outcome::done(&done, &groups), at(2)).await.unwrap().unwrap();
+        if n == 3 {
+            store.accept_resize(&record.cluster.uuid, &resize(&record, 1, 9)).await.unwrap();
+        } else if n != 2 {
+            wanted.push(done.stack_id);
+        }
+    }
+    let (mut found, mut after) = (Vec::new(), 0);
+    loop {
+        let page = store.idle_clusters(after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        found.extend(page.into_iter().map(|cluster| cluster.stack_id));
+    }
+    assert_eq!(found, wanted);
+}
+
+pub(crate) async fn what_was_seen_is_written_only_while_true(db: &Fresh) {
+    let store = db.store().await;
+    let record = created(&store, Status::CreateComplete).await;
+    let (seen, groups) = with_status(&record, Status::UpdateFailed);
+    assert!(!store.observe(&seen, &groups, Status::UpdateComplete, at(5)).await.unwrap(), "another status before");
+    assert_eq!(show(&store, &record.cluster.uuid).await, record);
+    assert!(store.observe(&seen, &groups, Status::CreateComplete, at(5)).await.unwrap());
+    assert_eq!(show(&store, &record.cluster.uuid).await.cluster.status, Status::UpdateFailed);
+    store.accept_delete(&record.cluster.uuid, &delete(&record)).await.unwrap();
+    assert!(!store.observe(&seen, &groups, Status::DeleteInProgress, at(6)).await.unwrap(), "an operation has begun");
+    assert_eq!(show(&store, &record.cluster.uuid).await.cluster.status, Status::DeleteInProgress);
+    let gone = cluster("gone", &template("t"));
+    assert!(matches!(store.observe(&gone, &[], Status::CreateComplete, at(7)).await, Err(Error::NotFound { .. })));
+}
