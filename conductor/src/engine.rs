@@ -31,7 +31,7 @@ pub(crate) struct Step {
     /// Stored in the operation row; never renamed.
     pub(crate) name: &'static str,
     pub(crate) run: StepFn,
-    /// Needs the caller's token.
+    /// Uses the caller's token: steps that make things need it, those that remove them try it among others.
     pub(crate) token: bool,
 }
 
@@ -60,7 +60,7 @@ macro_rules! operation {
     (@token token) => { true };
     (@undo) => { None };
     (@undo $undo:ident) => {
-        Some($crate::engine::Step { name: stringify!($undo), run: |ctx| Box::pin($undo(ctx)), token: false })
+        Some($crate::engine::Step { name: stringify!($undo), run: |ctx| Box::pin($undo(ctx)), token: true })
     };
 }
 pub(crate) use operation;
@@ -235,26 +235,29 @@ impl Engine {
     }
 
     /// Runs the step while renewing the lease; gives up the moment the lease has run out.
+    ///
+    /// A step whose operation was taken over is not cut off before that: the request it is in the middle of would be
+    /// carried out all the same, and the delete that took over waits for the lease, so that it finds what was made.
     async fn guarded(&self, ctx: &mut StepCtx, step: Step) -> Result<Next, Fail> {
         let op = ctx.op.clone();
         let lease = ctx.lease.clone();
         tokio::select! {
             biased;
             () = lease.expired(self.deps.clock.clone()) => Err(Fail::Lost),
-            () = self.renew(&op, &lease) => Err(Fail::Lost),
+            never = self.renew(&op, &lease) => match never {},
             outcome = (step.run)(ctx) => outcome,
         }
     }
 
-    /// Renews until the store says that the lease is somebody else's.
-    async fn renew(&self, op: &Operation, lease: &crate::step::Lease) {
+    /// Renews until the store says that the operation is somebody else's, and then lets the lease run out.
+    async fn renew(&self, op: &Operation, lease: &crate::step::Lease) -> std::convert::Infallible {
         let every = Duration::from_millis(u64::try_from(self.lease().num_milliseconds() / 3).unwrap_or(1_000).max(50));
         loop {
             tokio::time::sleep(every).await;
             let until = self.deps.clock.now() + self.lease();
             match self.deps.store.renew_lease(op, until).await {
                 Ok(true) => lease.extend(until),
-                Ok(false) => return,
+                Ok(false) => return std::future::pending().await,
                 Err(error) => warn!(error = %error, "lease could not be renewed, trying again while it lasts"),
             }
         }

@@ -39,7 +39,7 @@ pub(crate) async fn watch(deps: Arc<Deps>, owner: String) {
     let interval = deps.poll_interval() * EVERY;
     loop {
         sleep(crate::reconcile::pause(interval, 0)).await;
-        match deps.store.claim_lease("watch-idle-stacks", &owner, deps.clock.now(), interval * 3).await {
+        match deps.store.claim_lease("watch-idle-stacks", &owner, deps.clock.now(), interval * 5).await {
             Ok(true) => match round(&deps).await {
                 Ok(changed) => debug!(changed, "idle clusters looked at"),
                 Err(error) => warn!(error = %error, "idle clusters could not be looked at"),

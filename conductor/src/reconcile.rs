@@ -58,7 +58,7 @@ pub(crate) async fn watch_stacks(deps: Arc<Deps>, owner: String) {
     let interval = deps.poll_interval();
     let mut quiet: u32 = 0;
     loop {
-        let held = deps.store.claim_lease("watch-stacks", &owner, deps.clock.now(), interval * 3).await;
+        let held = deps.store.claim_lease("watch-stacks", &owner, deps.clock.now(), interval * 5).await;
         match held {
             Ok(true) => match look_at_stacks(&deps).await {
                 Ok(moved) => quiet = if moved == 0 { (quiet + 1).min(4) } else { 0 },
