@@ -129,25 +129,29 @@ impl Fleet {
         }
     }
 
-    /// Sends until the service answers: a restarting database may refuse for a moment, and a refusal promises nothing.
+    /// Sends until the service answers: a restarting database may refuse for a moment. For requests that may be repeated.
     async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
         let end = Instant::now() + Duration::from_secs(60);
         loop {
-            let mut request = self.http.request(method.parse().unwrap(), format!("{}/v1{path}", self.url));
-            request =
-                request.header("x-auth-token", &self.token).header("openstack-api-version", "container-infra latest");
-            if let Some(body) = &body {
-                request = request.json(body);
-            }
-            let answer = request.send().await.unwrap();
-            let status = answer.status().as_u16();
-            let bytes = answer.bytes().await.unwrap();
+            let (status, answer) = self.send_once(method, path, body.as_ref()).await;
             if status < 500 {
-                return (status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap() });
+                return (status, answer);
             }
             assert!(Instant::now() < end, "{method} {path} keeps answering {status}");
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+    }
+
+    async fn send_once(&self, method: &str, path: &str, body: Option<&Value>) -> (u16, Value) {
+        let mut request = self.http.request(method.parse().unwrap(), format!("{}/v1{path}", self.url));
+        request = request.header("x-auth-token", &self.token).header("openstack-api-version", "container-infra latest");
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.unwrap();
+        let status = answer.status().as_u16();
+        let bytes = answer.bytes().await.unwrap();
+        (status, if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).unwrap_or_default() })
     }
 
     pub(crate) async fn template(&self) {
@@ -157,9 +161,21 @@ impl Fleet {
         assert_eq!(status, 201, "{answer}");
     }
 
+    /// A refusal while the database restarts may come after the commit, so before asking again it is looked whether
+    /// the cluster is there; names are used once.
     pub(crate) async fn create(&self, name: &str) -> String {
         let body = json!({"name": name, "cluster_template_id": "k8s", "node_count": 1});
-        let (status, answer) = self.send("POST", "/clusters", Some(body)).await;
+        let (mut status, mut answer) = self.send_once("POST", "/clusters", Some(&body)).await;
+        for _ in 0..200 {
+            if status < 500 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            if let (200, cluster) = self.send("GET", &format!("/clusters/{name}"), None).await {
+                return cluster["uuid"].as_str().unwrap().to_owned();
+            }
+            (status, answer) = self.send_once("POST", "/clusters", Some(&body)).await;
+        }
         assert_eq!(status, 202, "{answer}");
         answer["uuid"].as_str().unwrap().to_owned()
     }
@@ -171,8 +187,14 @@ impl Fleet {
     }
 
     pub(crate) async fn delete(&self, uuid: &str) {
-        let (status, answer) = self.send("DELETE", &format!("/clusters/{uuid}"), None).await;
-        assert_eq!(status, 204, "{answer}");
+        let path = format!("/clusters/{uuid}");
+        let (first, answer) = self.send_once("DELETE", &path, None).await;
+        if first >= 500 {
+            let (again, answer) = self.send("DELETE", &path, None).await;
+            assert!(matches!(again, 204 | 404), "{again}: {answer}");
+        } else {
+            assert_eq!(first, 204, "{answer}");
+        }
     }
 
     pub(crate) async fn cluster(&self, uuid: &str) -> Option<Value> {
