@@ -112,7 +112,9 @@ impl Store {
                 }
                 tx.commit().await
             });
-            started.await?;
+            if let Err(error) = started.await {
+                tracing::error!(cluster.uuid = cluster, error = %error, "a waiting operation cannot be started");
+            }
         }
         Ok(())
     }
