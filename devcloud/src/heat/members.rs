@@ -90,9 +90,18 @@ fn grow(
     None
 }
 
+/// Heat's default `max_resources_per_stack`.
+const MAX_RESOURCES: usize = 1000;
+
 fn count(properties: &Value) -> Result<usize, Refusal> {
     let text = properties.get("count").map_or_else(|| "1".to_owned(), plain);
-    text.parse().map_err(|_| crate::hot::invalid(&format!("Property error: count: Value '{text}' is not an integer")))
+    let count = text
+        .parse()
+        .map_err(|_| crate::hot::invalid(&format!("Property error: count: Value '{text}' is not an integer")))?;
+    if count > MAX_RESOURCES {
+        return Err(crate::hot::invalid(&format!("Maximum resources per stack exceeded: {count} > {MAX_RESOURCES}")));
+    }
+    Ok(count)
 }
 
 fn mode(properties: &Value) -> &str {
