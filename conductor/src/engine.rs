@@ -10,11 +10,11 @@
 //!
 //! What a step does is not the engine's business; see [`crate::cluster`].
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Error, Operation, OperationState};
-use futures::future::BoxFuture;
+use futures::{FutureExt, future::BoxFuture};
 use tracing::{Instrument, debug, info, info_span, warn};
 
 use crate::{
@@ -245,7 +245,7 @@ impl Engine {
             biased;
             () = lease.expired(self.deps.clock.clone()) => Err(Fail::Lost),
             never = self.renew(&op, &lease) => match never {},
-            outcome = (step.run)(ctx) => outcome,
+            outcome = AssertUnwindSafe((step.run)(ctx)).catch_unwind() => outcome.unwrap_or_else(|_| Err(defect(step))),
         }
     }
 
@@ -332,6 +332,11 @@ impl Engine {
     fn stops_at(&self, op: &Operation, step: &str, point: Point) -> bool {
         self.breakpoint.as_ref().is_some_and(|stop| stop(op, step, point))
     }
+}
+
+/// A step that panicked is tried again like any other, so that its deadline ends it.
+fn defect(step: Step) -> Fail {
+    Fail::Retry(Error::Internal { doing: format!("Step {} ended unexpectedly", step.name), source: None })
 }
 
 /// Up to a tenth more, so that many waits that began together do not end together.

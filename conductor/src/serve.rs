@@ -45,10 +45,13 @@ impl Conductor {
         let stopping = Arc::new(AtomicBool::new(false));
         let mut workers = Workers::new(self.engine.clone(), Arc::clone(&stopping), self.limit());
         let mut periodic = self.periodic();
-        let mut rings = self.deps.doorbell.listen().await;
         let mut sweep = interval(Duration::from_secs(self.deps.options.magnum_rs.operation_sweep_interval.max(1)));
         sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         tokio::pin!(shutdown);
+        let mut rings = tokio::select! {
+            () = &mut shutdown => return,
+            rings = self.deps.doorbell.listen() => rings,
+        };
         info!(host = %self.host, "conductor ready");
         loop {
             tokio::select! {
@@ -62,7 +65,10 @@ impl Conductor {
                 },
                 Some(id) = workers.wake.recv() => workers.start(id),
                 Some(ended) = workers.running.join_next(), if !workers.running.is_empty() => workers.ended(ended),
-                _ = sweep.tick() => self.sweep(&mut workers).await,
+                _ = sweep.tick() => tokio::select! {
+                    () = &mut shutdown => break,
+                    () = self.sweep(&mut workers) => {}
+                },
             }
         }
         stopping.store(true, Ordering::Relaxed);
