@@ -74,8 +74,8 @@ Example:
   magnum operation retry 0b5c8f0e-5a3a-4d0c-9a57-3f1f5f1d5b0e
 
 A failed one goes on at the step that failed, which looks for what it made before. Only the latest operation of a cluster
-can be run again. The user's token is wiped when an operation fails; a step that needs it (making the trust, making or
-changing the stack) fails again, and the user has to send the request again, or to delete the cluster.";
+can be run again. The user's token is wiped when an operation fails, so a creation that has not made its stack yet cannot
+go on: the user has to delete the cluster and create it again. Resizes and deletes go on as the cluster's trust.";
 
 pub(crate) const ABANDON: &str = "\
 Example:

@@ -67,6 +67,15 @@ pub(crate) async fn show(store: &Store, id: &str) -> Outcome {
 }
 
 pub(crate) async fn retry(store: &Store, id: &str) -> Outcome {
+    let operation = store.operation(id).await?;
+    if operation.state == OperationState::Failed && conductor::lacks_token(&operation) {
+        return Err(format!(
+            "operation {id} cannot go on at {}: only the user may make the trust and the stack, and the user's token was \
+             wiped when it failed. Have the user delete cluster {} and create it again",
+            operation.step, operation.cluster_uuid
+        )
+        .into());
+    }
     store.retry_operation(id, chrono::Utc::now()).await?;
     terminal::say(&format!(
         "Operation {id} will run with the next sweep of a conductor. Watch it with: magnum operation show {id}"

@@ -11,7 +11,7 @@ mod teardown;
 mod trust;
 
 use chrono::TimeDelta;
-use domain::{OperationKind, Status};
+use domain::{Operation, OperationKind, Status};
 use store::Outcome;
 
 use crate::{
@@ -64,6 +64,13 @@ pub(crate) fn steps(kind: OperationKind) -> Vec<Step> {
             steps
         }
     }
+}
+
+/// `true` for a creation that still has to act for its user, whose token is wiped with the end of an operation: making the
+/// trust and the stack is nobody else's right.
+pub(crate) fn lacks_token(op: &Operation) -> bool {
+    let needs = |steps: &[Line]| steps.iter().skip_while(|line| line.step.name != op.step).any(|line| line.step.token);
+    op.kind == OperationKind::Create && op.sealed_token.is_none() && (op.step.is_empty() || needs(CREATE))
 }
 
 /// How long a step may be tried or waited for, counted from when it was first entered.

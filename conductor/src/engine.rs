@@ -399,6 +399,21 @@ mod tests {
     }
 
     #[test]
+    fn a_creation_cannot_go_on_without_its_token_until_the_stack_is_made() {
+        let lacks = |step, token: Option<&str>, kind| {
+            let op = operation(step, 0, 0).0;
+            crate::lacks_token(&Operation { kind, sealed_token: token.map(str::to_owned), ..op })
+        };
+        for step in ["", "issue_certs", "grant_trust", "create_stack"] {
+            assert!(lacks(step, None, OperationKind::Create), "{step}");
+            assert!(!lacks(step, Some("sealed"), OperationKind::Create), "{step}");
+        }
+        assert!(!lacks("await_stack", None, OperationKind::Create));
+        assert!(!lacks("update_stack", None, OperationKind::Resize));
+        assert!(!lacks("settle", None, OperationKind::Delete));
+    }
+
+    #[test]
     fn deleting_is_creating_read_backwards() {
         let names = crate::step_names(OperationKind::Delete);
         assert_eq!(

@@ -68,3 +68,10 @@ pub fn owner_name(host: &str) -> String {
 pub fn step_names(kind: domain::OperationKind) -> Vec<&'static str> {
     cluster::steps(kind).iter().map(|step| step.name).collect()
 }
+
+/// `true` for a creation that ended before its stack was made, for want of the user's token, which only a new request
+/// brings: running it again is no use.
+#[must_use]
+pub fn lacks_token(operation: &domain::Operation) -> bool {
+    cluster::lacks_token(operation)
+}

@@ -1,7 +1,7 @@
 //! The loop: doorbell or sweep, bounded workers, periodic work, graceful end.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     future::Future,
     sync::{
         Arc,
@@ -13,7 +13,7 @@ use std::{
 use domain::Error;
 use tokio::{
     sync::mpsc,
-    task::JoinSet,
+    task::{self, JoinSet},
     time::{Instant, MissedTickBehavior, interval},
 };
 use tracing::{debug, error, info, warn};
@@ -64,7 +64,7 @@ impl Conductor {
                     None => tokio::time::sleep(Duration::from_millis(200)).await,
                 },
                 Some(id) = workers.wake.recv() => workers.start(id),
-                Some(ended) = workers.running.join_next(), if !workers.running.is_empty() => workers.ended(ended),
+                Some(ended) = workers.running.join_next_with_id(), if !workers.running.is_empty() => workers.ended(ended),
                 _ = sweep.tick() => tokio::select! {
                     () = &mut shutdown => break,
                     () = self.sweep(&mut workers) => {}
@@ -116,7 +116,8 @@ struct Workers {
     stopping: Arc<AtomicBool>,
     limit: usize,
     at_work: HashSet<String>,
-    running: JoinSet<String>,
+    running: JoinSet<()>,
+    operations: HashMap<task::Id, String>,
     wake: mpsc::UnboundedReceiver<String>,
     waker: mpsc::UnboundedSender<String>,
 }
@@ -124,7 +125,16 @@ struct Workers {
 impl Workers {
     fn new(engine: Engine, stopping: Arc<AtomicBool>, limit: usize) -> Self {
         let (waker, wake) = mpsc::unbounded_channel();
-        Self { engine, stopping, limit, at_work: HashSet::new(), running: JoinSet::new(), wake, waker }
+        Self {
+            engine,
+            stopping,
+            limit,
+            at_work: HashSet::new(),
+            running: JoinSet::new(),
+            operations: HashMap::new(),
+            wake,
+            waker,
+        }
     }
 
     fn free(&self) -> usize {
@@ -137,24 +147,26 @@ impl Workers {
             return;
         }
         let (engine, stopping, waker) = (self.engine.clone(), Arc::clone(&self.stopping), self.waker.clone());
-        self.running.spawn(async move {
+        let operation = id.clone();
+        let worker = self.running.spawn(async move {
             match engine.advance(&id, &|| stopping.load(Ordering::Relaxed)).await {
                 Ok(advanced) => reconcile::follow_up(&engine, advanced, &id, &waker),
                 Err(error) => log_lost(&id, &error),
             }
-            id
         });
+        self.operations.insert(worker.id(), operation);
     }
 
-    fn ended(&mut self, ended: Result<String, tokio::task::JoinError>) {
-        match ended {
-            Ok(id) => {
-                self.at_work.remove(&id);
-            }
+    fn ended(&mut self, ended: Result<(task::Id, ()), task::JoinError>) {
+        let worker = match ended {
+            Ok((worker, ())) => worker,
             Err(error) => {
                 error!(error = %error, "a worker died; its operation is taken up again when its lease has run out");
-                self.at_work.clear();
+                error.id()
             }
+        };
+        if let Some(operation) = self.operations.remove(&worker) {
+            self.at_work.remove(&operation);
         }
     }
 

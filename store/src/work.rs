@@ -18,6 +18,9 @@ use crate::{
 
 const TABLE: &str = Operation::TABLE;
 
+/// Tells the user of a request that was accepted while a creation ran that then failed.
+const DROPPED: &str = "A change of the number of nodes that waited for this was given up.";
+
 /// How an operation ends, and what becomes of its cluster.
 #[derive(Clone, Debug)]
 pub struct Outcome {
@@ -275,10 +278,13 @@ pub(crate) async fn promote(tx: &mut Tx, cluster: &str, now: DateTime<Utc>) -> R
             .order_by("seq", Order::Asc)
             .limit(1);
         let Some(next) = tx.one::<Operation>(&waiting).await? else { return Ok(None) };
-        let status = clusters::read(tx, cluster).await?.status;
-        if !status.accepts_update() {
-            let reason = format!("The cluster is {status}, from where it cannot be changed.");
+        let seen = clusters::read(tx, cluster).await?;
+        if !seen.status.accepts_update() {
+            let reason = format!("The cluster is {}, from where it cannot be changed.", seen.status);
             cancel_waiting(tx, cluster, &reason, now).await?;
+            let cause = seen.status_reason.iter().map(String::as_str);
+            let told = cause.chain([DROPPED]).collect::<Vec<_>>().join("\n");
+            clusters::write_status(tx, cluster, None, seen.status, Some(&told), now).await?;
             return Ok(None);
         }
         if make_active(tx, next.clone(), now).await? {
