@@ -73,7 +73,7 @@ impl KeyKind {
 pub enum SignFor {
     /// The owner of the cluster or an administrator: anything the options allow.
     Owner,
-    /// A node, that is the cluster's own user: never a CA, and membership in `system:masters` only under the names of
+    /// A node, that is the cluster's own user: never a CA, and never a member of `system:masters`, but for the names of
     /// [`X509Policy::trustee_masters`].
     Trustee,
 }
@@ -138,8 +138,7 @@ impl From<&options::X509> for X509Policy {
             days: x509.term_of_validity,
             key: KeyKind::Rsa(x509.rsa_key_size),
             service_account_bits: 2048,
-            // kubectl on masters uses a certificate of this name.
-            trustee_masters: vec!["admin".to_owned()],
+            trustee_masters: x509.trustee_masters.clone(),
         };
         policy.set_allowed_extensions(&x509.allowed_extensions);
         policy.set_allowed_key_usage(&x509.allowed_key_usage);

@@ -51,9 +51,12 @@ pub struct Port {
     pub name: String,
     /// Network it is on.
     pub network_id: String,
-    /// Who uses it, for example `compute:nova`; empty when nobody does.
+    /// What kind of thing uses it, for example `compute:nova`; empty when nothing does.
     #[serde(default)]
     pub device_owner: String,
+    /// The thing that uses it; empty when nothing does.
+    #[serde(default)]
+    pub device_id: String,
 }
 
 /// A floating IP.

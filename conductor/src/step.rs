@@ -170,6 +170,31 @@ impl StepCtx {
         .await
     }
 
+    /// Looks for something in the owner's project; a `None` of the trust or of the caller is proof that it is gone.
+    ///
+    /// The service is asked when both are refused, and its `None` proves nothing: a policy may hide from it what belongs
+    /// to other projects. `hidden` then says how to go on.
+    pub(crate) async fn find_as_any<T, F>(
+        &self,
+        call: impl Fn(Session) -> F,
+        hidden: impl FnOnce() -> Result<Option<T>, Fail>,
+    ) -> Result<Option<T>, Fail>
+    where
+        F: Future<Output = Result<Option<T>, Error>>,
+    {
+        let owners = self.as_trust()?.into_iter().chain(self.caller_if_held()?);
+        match self.first_allowed(owners, &call).await {
+            Err(Fail::Fatal(refusal)) if is_refusal(&refusal) => {
+                match call(self.deps.cloud.as_service().in_project(&self.cluster.project_id)).await {
+                    Ok(None) => hidden(),
+                    Err(error) if is_refusal(&error) => Err(Fail::Fatal(refusal)),
+                    other => Ok(other?),
+                }
+            }
+            other => other,
+        }
+    }
+
     /// Like [`Self::with_any`], but as the caller first: Heat stores who changes a stack and acts for them later.
     pub(crate) async fn with_caller_first<T, F>(&self, call: impl Fn(Session) -> F) -> Result<T, Fail>
     where

@@ -224,8 +224,9 @@ async fn heat_may_be_busy_but_its_refusal_is_final() {
     delete_without_a_trace(world, &uuid, &before).await;
 }
 
-/// What Kubernetes would do for a service of type `LoadBalancer`; ids of load balancer and floating IP.
-async fn expose_a_service(world: &World, uuid: &str) -> (String, String) {
+/// What Kubernetes would do for a service of type `LoadBalancer`, and a port that a network plug-in forgot; ids of load
+/// balancer, floating IP and port.
+async fn expose_a_service(world: &World, uuid: &str) -> [String; 3] {
     let token = world.cloud.login("demo").await.unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let post = async |path: &str, body: Value| {
@@ -244,16 +245,18 @@ async fn expose_a_service(world: &World, uuid: &str) -> (String, String) {
     let shape = json!({"floating_network_id": world.cloud.seed().networks["public"], "port_id": balancer["vip_port_id"],
         "description": format!("Floating IP for Kubernetes external service web from cluster {uuid}")});
     let ip = post("/network/v2.0/floatingips", json!({"floatingip": shape})).await;
+    let network = somebody.heat().resources(&stack, 3, Some("OS::Neutron::Net")).await.unwrap().pop().unwrap();
+    let port = post("/network/v2.0/ports", json!({"port": {"network_id": network.physical_id, "name": "pod"}})).await;
     let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
-    (id(balancer), id(&ip["floatingip"]))
+    [id(balancer), id(&ip["floatingip"]), id(&port["port"])]
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn load_balancers_of_services_go_before_the_stack() {
+async fn what_services_made_goes_before_the_stack() {
     let world = world().await;
     let before = world.cloud.census();
     let uuid = built(&world).await;
-    let (balancer, ip) = expose_a_service(&world, &uuid).await;
+    let [balancer, ip, port] = expose_a_service(&world, &uuid).await;
     world.cloud.clear_calls();
     world.accept_delete(&uuid).await;
     world.run_until_idle(&world.engine()).await;
@@ -261,7 +264,9 @@ async fn load_balancers_of_services_go_before_the_stack() {
         world.cloud.calls().into_iter().filter(|call| call.method == "DELETE").map(|call| call.path).collect();
     let at =
         |id: &str| deletes.iter().position(|path| path.contains(id)).unwrap_or_else(|| panic!("{id}: {deletes:?}"));
-    assert!(at(&ip) < at(&balancer) && at(&balancer) < at("/stacks/"), "{deletes:?}");
+    assert!(at(&ip) < at(&balancer) && at(&balancer) < at(&port) && at(&port) < at("/stacks/"), "{deletes:?}");
+    let ports = deletes.iter().filter(|path| path.contains("/ports/")).count();
+    assert_eq!(ports, 1, "the others are Heat's or in use: {deletes:?}");
     assert_eq!(world.cloud.census(), before);
     world.end().await;
 }

@@ -180,8 +180,10 @@ fn ca_requests_need_the_option_and_an_owner() {
 }
 
 #[test]
-fn a_node_joins_masters_under_known_names_only() {
+fn a_node_joins_masters_under_configured_names_only() {
     let mut bench = Bench::new();
+    assert_eq!(bench.policy.trustee_masters, Vec::<String>::new(), "nobody, by default");
+    bench.policy.trustee_masters = vec!["admin".to_owned()];
     let node = |bench: &Bench, subject: &str| {
         sign(&bench.ca, &bench.csr(&EC, subject, ""), &bench.policy, SignFor::Trustee, Utc::now())
     };

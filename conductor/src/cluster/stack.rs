@@ -3,8 +3,8 @@
 //! Its name derives from the cluster's uuid and it is tagged with it, so a rerun finds what exists.
 
 use chrono::TimeDelta;
-use cloud::Stack;
-use domain::{Error, NodeGroup, Status};
+use cloud::{Session, Stack};
+use domain::{Error, NodeGroup, OperationKind, Status};
 use drivers::{Driver, Outputs};
 use serde_json::{Value, json};
 
@@ -28,8 +28,23 @@ impl StepCtx {
     /// Heat goes on answering for deleted stacks by their id; for us they are gone.
     pub(super) async fn stack(&self) -> Result<Option<Stack>, Fail> {
         let ident = &self.stack_ident();
-        let found = self.with_any(|session| async move { session.heat().stack(ident).await }).await?;
+        let call = |session: Session| async move { session.heat().stack(ident).await };
+        let found = self.find_as_any(call, || self.out_of_sight()).await?;
         Ok(found.filter(|stack| stack.status != "DELETE_COMPLETE"))
+    }
+
+    /// Nobody is left who could tell whether the stack is gone. A delete ends, because the next one brings a token;
+    /// whatever else waits for the stack goes on waiting. Before there is a trust there is no stack.
+    fn out_of_sight(&self) -> Result<Option<Stack>, Fail> {
+        if self.cluster.stack_id.is_none() && self.cluster.trust_id.is_none() {
+            return Ok(None);
+        }
+        let error = Error::Refused(format!(
+            "Whether stack {} is gone cannot be told, as neither the trust of the cluster nor the token of the request \
+             is accepted any more; delete the cluster with a new token",
+            self.stack_ident()
+        ));
+        Err(if self.op.kind == OperationKind::Delete { Fail::Fatal(error) } else { Fail::Retry(error) })
     }
 
     pub(super) fn stack_ident(&self) -> String {
@@ -102,8 +117,8 @@ pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
 /// Copies what the stack says about itself into the cluster.
 pub(super) async fn record_outputs(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let ident = &ctx.stack_ident();
-    let found = ctx.with_any(|session| async move { session.heat().stack_with_outputs(ident).await }).await?;
-    let Some(stack) = found else {
+    let call = |session: Session| async move { session.heat().stack_with_outputs(ident).await };
+    let Some(stack) = ctx.find_as_any(call, || ctx.out_of_sight()).await? else {
         return Err(vanished(ctx));
     };
     ctx.driver()?.outputs(&outputs(&stack), &mut ctx.cluster, &mut ctx.groups)?;

@@ -1,7 +1,7 @@
 //! What a delete does before it takes the stack down.
 
 use chrono::TimeDelta;
-use cloud::LoadBalancer;
+use cloud::{LoadBalancer, Port};
 
 use crate::step::{Fail, Next, StepCtx};
 
@@ -15,35 +15,64 @@ pub(super) async fn settle(ctx: &mut StepCtx) -> Result<Next, Fail> {
     if leased == 0 { Ok(Next::Done) } else { Ok(Next::Wait(TimeDelta::milliseconds(500))) }
 }
 
-/// Removes the load balancers that the cluster itself made for its services, with their floating IPs; Heat cannot know
-/// them, and their ports would keep the network from going.
+/// Removes what the cluster itself made for its services: load balancers with their floating IPs, and then the ports that
+/// nothing uses. Heat cannot know them, and they would keep the network from going.
+///
+/// Volumes are not touched: what a workload has written belongs to the project.
 pub(super) async fn delete_load_balancers(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    if ctx.stack().await?.is_none() || !ctx.deps.cloud.has_octavia().await? {
+    if ctx.stack().await?.is_none() {
         return Ok(Next::Done);
     }
     let ours = own_network(ctx).await?;
+    if ctx.deps.cloud.has_octavia().await? && still_balanced(ctx, &ours).await? {
+        return Ok(Next::Wait(TimeDelta::seconds(1)));
+    }
+    delete_stray_ports(ctx, &ours).await?;
+    Ok(Next::Done)
+}
+
+/// Asks for the load balancers to be deleted; `false` when none is left.
+async fn still_balanced(ctx: &mut StepCtx, ours: &OwnNetwork) -> Result<bool, Fail> {
     let (uuid, project) = (&ctx.cluster.uuid, &ctx.cluster.project_id);
     let all = ctx.with_any(|session| async move { session.octavia().load_balancers(Some(project)).await }).await?;
     let left: Vec<LoadBalancer> = all.into_iter().filter(|balancer| ours.made_by_service(balancer, uuid)).collect();
-    if left.is_empty() {
-        return Ok(Next::Done);
-    }
     for balancer in left.iter().filter(|balancer| !balancer.is_leaving()) {
         delete_floating_ips(ctx, balancer).await?;
         ctx.with_any(|session| async move { session.octavia().delete_cascade(&balancer.id).await }).await?;
     }
-    let names: Vec<&str> = left.iter().map(|balancer| balancer.name.as_str()).collect();
-    ctx.op.reason = Some(format!("Load balancers made by the cluster are still there: {}", names.join(", ")));
-    Ok(Next::Wait(TimeDelta::seconds(1)))
+    if !left.is_empty() {
+        let names: Vec<&str> = left.iter().map(|balancer| balancer.name.as_str()).collect();
+        ctx.op.reason = Some(format!("Load balancers made by the cluster are still there: {}", names.join(", ")));
+    }
+    Ok(!left.is_empty())
 }
 
-/// What of the cluster's network Heat made.
+/// Ports on the cluster's own networks that neither Heat made nor anything uses.
+async fn delete_stray_ports(ctx: &StepCtx, ours: &OwnNetwork) -> Result<(), Fail> {
+    for network in &ours.networks {
+        let ports = ctx.with_any(|session| async move { session.neutron().ports(network).await }).await?;
+        for port in ports.iter().filter(|port| ours.is_stray(port)) {
+            tracing::info!(port = %port.id, name = %port.name, "deleting a port that was left on the cluster's network");
+            ctx.with_any(|session| async move { session.neutron().delete_port(&port.id).await }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What of the cluster's network Heat made, by id.
+#[derive(Default)]
 struct OwnNetwork {
+    networks: Vec<String>,
     subnets: Vec<String>,
+    ports: Vec<String>,
     balancers: Vec<String>,
 }
 
 impl OwnNetwork {
+    fn is_stray(&self, port: &Port) -> bool {
+        port.device_owner.is_empty() && port.device_id.is_empty() && !self.ports.contains(&port.id)
+    }
+
     /// By the description Kubernetes writes, or, for controllers that write another one, by its place on a subnet that
     /// belongs to this cluster alone.
     fn made_by_service(&self, balancer: &LoadBalancer, uuid: &str) -> bool {
@@ -60,10 +89,15 @@ fn is_of_cluster(description: &str, uuid: &str) -> bool {
 async fn own_network(ctx: &StepCtx) -> Result<OwnNetwork, Fail> {
     let ident = &ctx.stack_ident();
     let ids = async |kind: &str| {
-        let found = ctx.with_any(|session| async move { session.heat().resources(ident, 3, Some(kind)).await }).await?;
+        let found = ctx.with_any(|session| async move { session.heat().resources(ident, 5, Some(kind)).await }).await?;
         Ok::<_, Fail>(found.into_iter().filter_map(|resource| resource.physical_id).collect::<Vec<_>>())
     };
-    Ok(OwnNetwork { subnets: ids("OS::Neutron::Subnet").await?, balancers: ids("OS::Octavia::LoadBalancer").await? })
+    Ok(OwnNetwork {
+        networks: ids("OS::Neutron::Net").await?,
+        subnets: ids("OS::Neutron::Subnet").await?,
+        ports: ids("OS::Neutron::Port").await?,
+        balancers: ids("OS::Octavia::LoadBalancer").await?,
+    })
 }
 
 /// Floating IPs that Kubernetes put before the load balancer; others are the user's and stay.
@@ -96,12 +130,32 @@ mod tests {
 
     #[test]
     fn only_what_the_cluster_made_for_its_services_is_taken_down() {
-        let own = OwnNetwork { subnets: vec!["ours".to_owned()], balancers: vec!["api".to_owned()] };
+        let own =
+            OwnNetwork { subnets: vec!["ours".to_owned()], balancers: vec!["api".to_owned()], ..OwnNetwork::default() };
         let made = |id, description, subnet| own.made_by_service(&balancer(id, description, subnet), "c1");
         assert!(made("web", Some("Kubernetes external service web from cluster c1"), "other"));
         assert!(made("web", None, "ours"), "a controller that writes no description");
         assert!(!made("api", None, "ours"), "Heat takes down what Heat made");
         assert!(!made("web", Some("Kubernetes external service web from cluster c2"), "other"));
         assert!(!made("web", Some("from cluster c1"), "other"), "the words of a user");
+    }
+
+    #[test]
+    fn a_port_is_stray_when_nothing_uses_it_and_heat_does_not_know_it() {
+        let own = OwnNetwork { ports: vec!["heats".to_owned()], ..OwnNetwork::default() };
+        let stray = |id: &str, owner: &str, device: &str| {
+            own.is_stray(&Port {
+                id: id.to_owned(),
+                name: String::new(),
+                network_id: "net".to_owned(),
+                device_owner: owner.to_owned(),
+                device_id: device.to_owned(),
+            })
+        };
+        assert!(stray("pod", "", ""));
+        assert!(!stray("heats", "", ""), "not used yet");
+        assert!(
+            !stray("vip", "Octavia", "lb-1") && !stray("nic", "compute:nova", "server") && !stray("vip", "", "lb-1")
+        );
     }
 }

@@ -63,6 +63,10 @@ settings! {
         rsa_key_size: u32 = 2048, range (1024, 16_384);
         /// Days every certificate is valid, the cluster's CA included.
         term_of_validity: u32 = 1825, range (1, 36_500);
+        /// Common names under which nodes may ask for certificates of the group system:masters, which may do anything in
+        /// a Kubernetes cluster. Masters and workers are one Keystone user, so what is allowed here is allowed to every
+        /// node. Our drivers need none; clusters whose nodes were made by upstream's templates need admin.
+        trustee_masters: Vec<String>;
     }
 
     /// The user each cluster has in Keystone, and what is delegated to it. Without a trustee domain and its admin no
