@@ -32,6 +32,8 @@ pub struct Settings {
     pub stack_minute: Duration,
     /// How long a token is valid.
     pub token_life: Duration,
+    /// Whether Heat's policy lets an admin see single stacks of other projects; where not, they answer 404.
+    pub foreign_stacks: bool,
     /// Whether the catalogue has a load balancer service (Octavia).
     pub octavia: bool,
     /// How long a load balancer stays in `PENDING_DELETE`.
@@ -49,6 +51,7 @@ impl Default for Settings {
             node_patience: Duration::from_secs(10),
             stack_minute: Duration::from_secs(60),
             token_life: Duration::from_secs(3600),
+            foreign_stacks: true,
             octavia: true,
             balancer_delay: Duration::ZERO,
         }
@@ -139,6 +142,12 @@ impl DevCloud {
     /// Disarms all faults.
     pub fn clear_faults(&self) {
         self.running.shared.faults().clear();
+    }
+
+    /// How many faults are armed and not used up; one is used up when its last request has arrived.
+    #[must_use]
+    pub fn faults_left(&self) -> usize {
+        self.running.shared.faults().left()
     }
 
     /// Lets every token expire now.

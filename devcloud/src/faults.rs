@@ -9,6 +9,8 @@ pub enum Effect {
     Refuse(u16),
     /// Wait, then do the work and answer as usual.
     Delay(Duration),
+    /// Do the work, then wait before answering.
+    DelayAfterWork(Duration),
     /// Do the work, then close the connection without an answer.
     DropAfterWork,
     /// Close the connection without doing the work.
@@ -81,6 +83,10 @@ impl Faults {
 
     pub(crate) fn clear(&mut self) {
         self.0.clear();
+    }
+
+    pub(crate) fn left(&self) -> usize {
+        self.0.len()
     }
 
     /// The effect for this request, if a fault is due; counts skipped and used turns.

@@ -89,6 +89,11 @@ async fn disturbed(shared: &Arc<Shared>, request: &Request, effect: Option<Effec
             tokio::time::sleep(time).await;
             Some(answer(shared, request))
         }
+        Some(Effect::DelayAfterWork(time)) => {
+            let reply = answer(shared, request);
+            tokio::time::sleep(time).await;
+            Some(reply)
+        }
         Some(Effect::DropAfterWork) => {
             answer(shared, request);
             None

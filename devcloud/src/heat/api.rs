@@ -99,7 +99,7 @@ impl Call<'_> {
 
     /// A name or id alone leads to name and id together.
     fn redirect(&self, world: &World, ident: &str, part: &str) -> Answer {
-        let by_id = world.stacks.get(ident).filter(|stack| self.may_see(stack));
+        let by_id = world.stacks.get(ident).filter(|stack| self.may_see(world, stack));
         let stack = by_id.or_else(|| world.stacks.named(self.grant.project(), ident));
         let stack = stack.ok_or_else(|| missing("Stack", ident))?;
         let mut location = views::stack_url(&self.base, &stack.name, &stack.id);
@@ -116,13 +116,13 @@ impl Call<'_> {
         Ok(Reply::json(302, body).header("Location", location))
     }
 
-    fn may_see(&self, stack: &Stack) -> bool {
-        stack.project_id == self.grant.project() || self.grant.is_admin()
+    fn may_see(&self, world: &World, stack: &Stack) -> bool {
+        stack.project_id == self.grant.project() || (self.grant.is_admin() && world.settings.foreign_stacks)
     }
 
     fn stack(&self, world: &mut World, name: &str, id: &str, rest: &[&str]) -> Answer {
         let method = self.request.method.as_str();
-        let stack = world.stacks.get(id).filter(|stack| stack.name == name && self.may_see(stack));
+        let stack = world.stacks.get(id).filter(|stack| stack.name == name && self.may_see(world, stack));
         let Some(stack) = stack else {
             return self.nested(world, id, rest).unwrap_or_else(|| Err(missing("Stack", name)));
         };
@@ -167,7 +167,7 @@ impl Call<'_> {
     /// Resources of a nested stack, addressed by its own id.
     fn nested(&self, world: &World, id: &str, rest: &[&str]) -> Option<Answer> {
         let ["resources", rest @ ..] = rest else { return None };
-        let mut stacks = world.stacks.iter().filter(|stack| self.may_see(stack));
+        let mut stacks = world.stacks.iter().filter(|stack| self.may_see(world, stack));
         stacks.find_map(|stack| stack.level.find(id).map(|level| self.resources(stack, level, rest)))
     }
 
