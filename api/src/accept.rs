@@ -47,10 +47,11 @@ impl Ctx {
         Ok(())
     }
 
-    /// Stores a delete, which ends whatever runs.
+    /// Stores a delete, which ends whatever runs. One that runs already gets the caller's token, as its own may be old.
     pub(crate) async fn accept_delete(&self, cluster: &Cluster) -> Result<()> {
         let operation = self.operation(OperationKind::Delete, cluster, json!({}))?;
-        let accepted = self.store().accept_delete(&cluster.uuid, &operation).await?;
+        let seal_for = |id: &str| self.sealed_token(id);
+        let accepted = self.store().accept_delete(&cluster.uuid, &operation, &seal_for).await?;
         self.ring(&accepted.operation_id).await;
         Ok(())
     }

@@ -157,15 +157,22 @@ impl Store {
             .await
     }
 
-    /// Accepts a delete, in any status: ends what runs or waits, and shows `DELETE_IN_PROGRESS`. While a delete runs,
-    /// another one is the same.
+    /// Accepts a delete, in any status: ends what runs or waits, and shows `DELETE_IN_PROGRESS`.
+    ///
+    /// While a delete runs, another one is the same, and brings it a fresh token: `seal_for` seals it for the operation
+    /// whose id it is given. That one is due at once, or as soon as its worker, who is left alone, lets go of it.
     ///
     /// The operation taken over keeps its lease until its worker lets go ([`Store::release`]) or the lease runs out: the
     /// delete should wait for that ([`Store::leases_of_cluster`]) before it looks for what was made.
     ///
     /// # Errors
     /// `NotFound`.
-    pub async fn accept_delete(&self, cluster_uuid: &str, operation: &Operation) -> Result<Accepted> {
+    pub async fn accept_delete(
+        &self,
+        cluster_uuid: &str,
+        operation: &Operation,
+        seal_for: &(dyn Fn(&str) -> Result<String> + Sync),
+    ) -> Result<Accepted> {
         self.db
             .transaction("accept a delete", |mut tx| async move {
                 Turn::Cluster(cluster_uuid).take(&mut tx).await?;
@@ -174,6 +181,8 @@ impl Store {
                 if let Some(running) =
                     active(&mut tx, cluster_uuid).await?.filter(|op| op.kind == OperationKind::Delete)
                 {
+                    renew_token(&mut tx, &running.id, seal_for(&running.id)?, now).await?;
+                    tx.commit().await?;
                     return Ok(Accepted { operation_id: running.id, queued: false });
                 }
                 let mut end = ending(OperationState::Cancelled, Some("The cluster is being deleted."), now);
@@ -191,6 +200,15 @@ impl Store {
 
 pub(crate) fn unfinished() -> [&'static str; 2] {
     [OperationState::Active.as_str(), OperationState::Queued.as_str()]
+}
+
+/// Gives an operation another token, and makes it due now if it waits.
+async fn renew_token(tx: &mut Tx, id: &str, sealed: String, now: DateTime<Utc>) -> Result<(), Failure> {
+    let run_at = Expr::case(Expr::col("run_at").gt(Cell::value(&now)), Cell::value(&now)).finally(Expr::col("run_at"));
+    let mut update = Query::update();
+    update.table(TABLE).value("sealed_token", sealed).value("run_at", run_at).and_where(Expr::col("id").eq(id));
+    tx.run(&update).await?;
+    Ok(())
 }
 
 async fn start_now(tx: &mut Tx, operation: &Operation, params: &ResizeParams) -> Result<Accepted, Failure> {

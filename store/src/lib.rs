@@ -17,7 +17,6 @@ mod idle;
 mod keypairs;
 mod leases;
 mod migrations;
-mod observed;
 mod operations;
 mod page;
 mod pool;
@@ -106,7 +105,7 @@ mod tests {
         fn all(store: &Store, op: &domain::Operation, cluster: &domain::Cluster, now: chrono::DateTime<chrono::Utc>) {
             check(&store.insert_cluster(cluster, &[], op, 1));
             check(&store.accept_resize("", op));
-            check(&store.accept_delete("", op));
+            check(&store.accept_delete("", op, &|id| Ok(id.to_owned())));
             check(&store.finish(op, Outcome::deleted(), now));
             check(&store.commit_step(op, cluster, &[], true, now));
             check(&store.due_operations(now, 1));

@@ -82,6 +82,12 @@ fn without_lease(update: &mut UpdateStatement) {
     update.value("lease_owner", owner).value("lease_until", until);
 }
 
+/// Holds while the token in the row is the one this worker has.
+fn token_is_unchanged(operation: &Operation) -> Expr {
+    let token = Expr::col("sealed_token");
+    operation.sealed_token.as_deref().map_or_else(|| token.clone().is_null(), |sealed| token.clone().eq(sealed))
+}
+
 impl Store {
     /// Takes the lease of an operation that is live, due and free; `None` when somebody else was faster or it is not.
     ///
@@ -173,6 +179,8 @@ impl Store {
     /// `reason` and, once it is `None`, the wiped token. Without `keep_lease` the lease ends with it. `false` when the
     /// lease is lost; nothing is written then.
     ///
+    /// A delete that was given a fresh token meanwhile keeps that one and is due at once.
+    ///
     /// # Errors
     /// `NotFound` when the cluster row is gone.
     pub async fn commit_step(
@@ -186,10 +194,16 @@ impl Store {
         let committed = self.db.transaction("commit a step", |mut tx| async move {
             let mut next = Operation { updated_at: Some(now), ..operation.clone() };
             next.reason = next.reason.map(clusters::fitting);
-            let mut update = next.update(&["step", "attempt", "run_at", "step_since", "reason", "updated_at"]);
+            let mut update = next.update(&["step", "attempt", "step_since", "reason", "updated_at"]);
             guard(&mut update, operation);
-            if operation.sealed_token.is_none() {
-                update.value("sealed_token", operation.sealed_token.clone());
+            if operation.kind == OperationKind::Delete {
+                let waits = Expr::case(token_is_unchanged(operation), Cell::value(&next.run_at));
+                update.value("run_at", waits.finally(Cell::value(&now)));
+            } else {
+                update.value("run_at", Cell::value(&next.run_at));
+                if operation.sealed_token.is_none() {
+                    update.value("sealed_token", operation.sealed_token.clone());
+                }
             }
             if !keep_lease {
                 without_lease(&mut update);
@@ -208,6 +222,9 @@ impl Store {
     /// waiting operation of the cluster the live one. `None` when the lease is lost, nothing is written then; else the
     /// id of the operation that may run now, if there is one.
     ///
+    /// A delete that was given a fresh token meanwhile cannot fail with the old one: that is `None` as well, and once the
+    /// operation is released it is claimed again.
+    ///
     /// # Errors
     /// `NotFound` when the cluster row to be written is gone.
     pub async fn finish(
@@ -223,6 +240,9 @@ impl Store {
             let mut update = ending(outcome.state, outcome.reason.as_deref(), now);
             guard(&mut update, operation);
             without_lease(&mut update);
+            if operation.kind == OperationKind::Delete && outcome.state == OperationState::Failed {
+                update.and_where(token_is_unchanged(operation));
+            }
             if tx.run(&update).await? != 1 {
                 return Ok(None);
             }

@@ -81,7 +81,7 @@ pub(crate) async fn refused_states(db: &Fresh) {
     let refused = store.accept_resize(&failed.cluster.uuid, &resize(&failed, 1, 5)).await;
     assert!(matches!(refused, Err(Error::Conflict(text)) if text.contains("CREATE_FAILED")));
     let going = created(&store, Status::CreateComplete).await;
-    store.accept_delete(&going.cluster.uuid, &delete(&going)).await.unwrap();
+    store.accept_delete(&going.cluster.uuid, &delete(&going), &fresh_token).await.unwrap();
     let wanted = resize(&going, 1, 5);
     let refused = store.accept_resize(&going.cluster.uuid, &wanted).await;
     assert!(matches!(refused, Err(Error::Conflict(text)) if text.contains("DELETE_IN_PROGRESS")));
@@ -94,7 +94,7 @@ pub(crate) async fn unknown_things(db: &Fresh) {
     let nobody = ClusterRecord { cluster: cluster("x", &template("x")), ..record.clone() };
     let lost = store.accept_resize(&nobody.cluster.uuid, &resize(&nobody, 1, 5)).await;
     assert!(matches!(lost, Err(Error::NotFound { kind: "Cluster", .. })));
-    let lost = store.accept_delete(&nobody.cluster.uuid, &delete(&nobody)).await;
+    let lost = store.accept_delete(&nobody.cluster.uuid, &delete(&nobody), &fresh_token).await;
     assert!(matches!(lost, Err(Error::NotFound { kind: "Cluster", .. })));
     let mut groupless = record.clone();
     groupless.nodegroups[1].uuid = uuid();
@@ -113,7 +113,7 @@ pub(crate) async fn delete_takes_over(db: &Fresh) {
     store.accept_resize(cluster, &waiting).await.unwrap();
     let claim = claimed(&store, &create.id, "w", 1).await;
     let removal = delete(&record);
-    let accepted = store.accept_delete(cluster, &removal).await.unwrap();
+    let accepted = store.accept_delete(cluster, &removal, &fresh_token).await.unwrap();
     assert_eq!((accepted.operation_id.as_str(), accepted.queued), (removal.id.as_str(), false));
     for id in [&create.id, &waiting.id] {
         let row = store.operation(id).await.unwrap();
@@ -133,10 +133,90 @@ pub(crate) async fn second_delete_is_the_same(db: &Fresh) {
     let store = db.store().await;
     let record = created(&store, Status::CreateComplete).await;
     let (first, second) = (delete(&record), delete(&record));
-    store.accept_delete(&record.cluster.uuid, &first).await.unwrap();
-    let accepted = store.accept_delete(&record.cluster.uuid, &second).await.unwrap();
+    store.accept_delete(&record.cluster.uuid, &first, &fresh_token).await.unwrap();
+    let accepted = store.accept_delete(&record.cluster.uuid, &second, &fresh_token).await.unwrap();
     assert_eq!(accepted.operation_id, first.id);
     assert!(matches!(store.operation(&second.id).await, Err(Error::NotFound { .. })));
+    let refused = store.accept_delete(&record.cluster.uuid, &second, &|_| Err(Error::invalid("no key"))).await;
+    assert!(refused.is_err(), "no delete is answered for with a token that was not kept");
+}
+
+/// The first caller's token may be old: the second's takes its place, and what waited goes on.
+pub(crate) async fn second_delete_brings_its_token(db: &Fresh) {
+    let store = db.store().await;
+    let record = created(&store, Status::CreateComplete).await;
+    let (cluster, removal) = (record.cluster.uuid.as_str(), delete(&record));
+    store.accept_delete(cluster, &removal, &fresh_token).await.unwrap();
+    assert_eq!(store.operation(&removal.id).await.unwrap().sealed_token.as_deref(), Some("v1:sealed"));
+    let mut op = claimed(&store, &removal.id, "w", 2).await;
+    (op.step, op.attempt, op.run_at) = ("delete_stack".to_owned(), 7, at(500));
+    let now = show(&store, cluster).await;
+    assert!(store.commit_step(&op, &now.cluster, &now.nodegroups, false, at(3)).await.unwrap());
+    assert!(store.due_operations(at(10), 10).await.unwrap().is_empty(), "without a fresh token it waits");
+    let again = Operation { created_at: at(10), ..delete(&record) };
+    store.accept_delete(cluster, &again, &fresh_token).await.unwrap();
+    assert_eq!(store.due_operations(at(10), 10).await.unwrap(), [removal.id.as_str()]);
+    let row = store.operation(&removal.id).await.unwrap();
+    assert_eq!(row.sealed_token, Some(fresh_token(&removal.id).unwrap()));
+    assert_eq!((row.generation, row.step.as_str(), row.attempt), (op.generation, "delete_stack", 7));
+    let later = Operation { created_at: at(20), ..delete(&record) };
+    store.accept_delete(cluster, &later, &fresh_token).await.unwrap();
+    assert_eq!(store.operation(&removal.id).await.unwrap().run_at, at(10), "what is due keeps its place in the line");
+}
+
+/// A worker in the middle of a step notices nothing, wipes nothing, and does not make the fresh token wait.
+pub(crate) async fn second_delete_leaves_the_worker_alone(db: &Fresh) {
+    let store = db.store().await;
+    let record = created(&store, Status::CreateComplete).await;
+    let (cluster, removal) = (record.cluster.uuid.as_str(), delete(&record));
+    store.accept_delete(cluster, &removal, &fresh_token).await.unwrap();
+    let mut op = claimed(&store, &removal.id, "w", 0).await;
+    store.accept_delete(cluster, &delete(&record), &fresh_token).await.unwrap();
+    let now = show(&store, cluster).await;
+    let row = store.operation(&removal.id).await.unwrap();
+    assert_eq!((row.generation, &row.lease_owner, row.lease_until), (op.generation, &op.lease_owner, op.lease_until));
+    assert!(store.claim_operation(&removal.id, "other", at(1), TTL).await.unwrap().is_none());
+    assert!(store.record(&op, &now.cluster, &now.nodegroups, at(1)).await.unwrap());
+    assert!(store.renew_lease(&op, at(70)).await.unwrap());
+    let (failed, groups) = with_status(&now, Status::DeleteFailed);
+    let outcome = Outcome::failed(&failed, &groups, "the token is old");
+    assert_eq!(store.finish(&op, outcome.clone(), at(2)).await.unwrap(), None, "the fresh token has not been tried");
+    assert_eq!(show(&store, cluster).await.cluster.status, Status::DeleteInProgress);
+    (op.run_at, op.sealed_token) = (at(500), None);
+    assert!(store.commit_step(&op, &now.cluster, &now.nodegroups, false, at(3)).await.unwrap());
+    assert_eq!(store.due_operations(at(3), 10).await.unwrap(), [removal.id.as_str()]);
+    let next = claimed(&store, &removal.id, "w", 4).await;
+    assert_eq!(next.sealed_token, Some(fresh_token(&removal.id).unwrap()));
+    assert_eq!(store.finish(&next, outcome, at(5)).await.unwrap(), Some(None), "with it, a failure is one");
+    assert_eq!(show(&store, cluster).await.cluster.status, Status::DeleteFailed);
+    // A delete that an operator runs again has no token, until somebody asks for it once more.
+    store.retry_operation(&removal.id, at(6)).await.unwrap();
+    let op = claimed(&store, &removal.id, "w", 6).await;
+    assert_eq!(op.sealed_token, None);
+    store.accept_delete(cluster, &delete(&record), &fresh_token).await.unwrap();
+    assert!(store.commit_step(&op, &now.cluster, &now.nodegroups, false, at(7)).await.unwrap());
+    assert!(claimed(&store, &removal.id, "w", 7).await.sealed_token.is_some());
+}
+
+/// Whoever comes first, a delete that was asked for twice is live with the fresh token or has failed before.
+pub(crate) async fn second_delete_races_with_failure(db: &Fresh) {
+    let store = db.store().await;
+    for round in 0..10 {
+        let record = created(&store, Status::CreateComplete).await;
+        let (cluster, removal) = (record.cluster.uuid.as_str(), delete(&record));
+        store.accept_delete(cluster, &removal, &fresh_token).await.unwrap();
+        let op = claimed(&store, &removal.id, "w", 0).await;
+        let (failed, groups) = with_status(&show(&store, cluster).await, Status::DeleteFailed);
+        let again = delete(&record);
+        let (ended, accepted) = tokio::join!(
+            store.finish(&op, Outcome::failed(&failed, &groups, "old"), at(1)),
+            store.accept_delete(cluster, &again, &fresh_token),
+        );
+        let (ended, accepted) = (ended.unwrap(), accepted.unwrap().operation_id);
+        assert_eq!(accepted == again.id, ended.is_some(), "round {round}: a new one only when the first has ended");
+        assert_eq!(state(&store, &accepted).await, OperationState::Active, "round {round}");
+        assert_eq!(show(&store, cluster).await.cluster.status, Status::DeleteInProgress, "round {round}");
+    }
 }
 
 pub(crate) async fn delete_of_failed_clusters(db: &Fresh) {
@@ -144,7 +224,7 @@ pub(crate) async fn delete_of_failed_clusters(db: &Fresh) {
     for status in [Status::CreateFailed, Status::UpdateFailed, Status::DeleteFailed, Status::DeleteInProgress] {
         let record = created(&store, status).await;
         let removal = delete(&record);
-        store.accept_delete(&record.cluster.uuid, &removal).await.unwrap();
+        store.accept_delete(&record.cluster.uuid, &removal, &fresh_token).await.unwrap();
         assert_eq!(state(&store, &removal.id).await, OperationState::Active, "{status}");
     }
 }

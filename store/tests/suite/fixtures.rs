@@ -174,6 +174,11 @@ pub(crate) fn delete(record: &ClusterRecord) -> Operation {
     operation(&record.cluster, OperationKind::Delete)
 }
 
+/// The token that a second delete brings.
+pub(crate) fn fresh_token(id: &str) -> domain::Result<String> {
+    Ok(format!("v1:fresh for {id}"))
+}
+
 pub(crate) async fn show(store: &Store, uuid: &str) -> ClusterRecord {
     store.cluster(&Scope::All, &Ident::Uuid(uuid.to_owned())).await.unwrap()
 }

@@ -122,7 +122,8 @@ macro_rules! suite {
             ],
             accepting: [
                 idle_resize_starts, busy_resize_waits_and_collapses, other_groups_wait_their_turn, refused_states,
-                unknown_things, delete_takes_over, second_delete_is_the_same, delete_of_failed_clusters,
+                unknown_things, delete_takes_over, second_delete_is_the_same, second_delete_brings_its_token,
+                second_delete_leaves_the_worker_alone, second_delete_races_with_failure, delete_of_failed_clusters,
                 accepts_race_with_finish,
             ],
             working: [
@@ -132,8 +133,8 @@ macro_rules! suite {
                 leases_of_taken_over_operations, sealed_token_is_wiped,
             ],
             steering: [
-                retry, abandon, listing, forgetting, waking, watched, idle_ones_in_pages,
-                what_was_seen_is_written_only_while_true,
+                retry, abandon, listing, forgetting, waking, watched, idle_stacks_in_pages,
+                status_is_set_only_while_expected, status_does_not_pass_a_request,
             ],
             misc: [keypairs, services, leases, one_lease_wins, quotas, ping],
         }

@@ -1,7 +1,7 @@
 //! What operators and reconcilers do with operations.
 
-use domain::{Error, OperationState, Status};
-use store::{Outcome, Store};
+use domain::{Error, OperationKind, OperationState, Status};
+use store::{ClusterRecord, Outcome, Store};
 
 use super::{Fresh, fixtures::*};
 
@@ -71,7 +71,7 @@ pub(crate) async fn abandon(db: &Fresh) {
     store.abandon_operation(&third.id, "gave up", at(8)).await.unwrap();
     assert_eq!(state(&store, &third.id).await, OperationState::Cancelled);
     assert_eq!(state(&store, &second.id).await, OperationState::Active, "the live one goes on");
-    store.accept_delete(cluster, &delete(&record)).await.unwrap();
+    store.accept_delete(cluster, &delete(&record), &fresh_token).await.unwrap();
     let removal = &store.operations(Some(cluster), true, 1).await.unwrap()[0];
     store.abandon_operation(&removal.id, "gave up", at(9)).await.unwrap();
     assert_eq!(show(&store, cluster).await.cluster.status, Status::DeleteFailed);
@@ -134,42 +134,87 @@ pub(crate) async fn watched(db: &Fresh) {
     assert!(store.watched_stacks().await.unwrap().is_empty(), "nothing works on it");
 }
 
-pub(crate) async fn idle_ones_in_pages(db: &Fresh) {
-    let store = db.store().await;
-    let mut wanted = Vec::new();
-    for n in 0..5 {
-        let (record, create) = creating(&store).await;
-        let op = claimed(&store, &create.id, "w", 0).await;
-        let (mut done, groups) = with_status(&record, Status::CreateComplete);
-        done.stack_id = (n != 2).then(|| format!("stack-{n}"));
-        store.finish(&op, Outcome::done(&done, &groups), at(2)).await.unwrap().unwrap();
-        if n == 3 {
-            store.accept_resize(&record.cluster.uuid, &resize(&record, 1, 9)).await.unwrap();
-        } else if n != 2 {
-            wanted.push(done.stack_id);
-        }
-    }
-    let (mut found, mut after) = (Vec::new(), 0);
-    loop {
-        let page = store.idle_clusters(after, 2).await.unwrap();
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        found.extend(page.into_iter().map(|cluster| cluster.stack_id));
-    }
-    assert_eq!(found, wanted);
+/// A cluster with a stack and nothing to do; the project and the stack are its only peculiarities.
+async fn idle(store: &Store, project: &str, stack: Option<&str>, status: Status) -> ClusterRecord {
+    let template = template("t");
+    store.insert_template(&template).await.unwrap();
+    let mut cluster = cluster("c", &template);
+    project.clone_into(&mut cluster.project_id);
+    let create = operation(&cluster, OperationKind::Create);
+    store.insert_cluster(&cluster, &groups(&cluster), &create, 100).await.unwrap();
+    let op = claimed(store, &create.id, "w", 0).await;
+    let (mut done, groups) = with_status(&show(store, &cluster.uuid).await, status);
+    done.stack_id = stack.map(str::to_owned);
+    done.trust_id = Some("trust".to_owned());
+    done.status_reason = Some("why".to_owned());
+    store.finish(&op, Outcome::done(&done, &groups), at(2)).await.unwrap().unwrap();
+    show(store, &cluster.uuid).await
 }
 
-pub(crate) async fn what_was_seen_is_written_only_while_true(db: &Fresh) {
+pub(crate) async fn idle_stacks_in_pages(db: &Fresh) {
+    const LOOKED_AT: [Status; 2] = [Status::CreateComplete, Status::UpdateFailed];
     let store = db.store().await;
-    let record = created(&store, Status::CreateComplete).await;
-    let (seen, groups) = with_status(&record, Status::UpdateFailed);
-    assert!(!store.observe(&seen, &groups, Status::UpdateComplete, at(5)).await.unwrap(), "another status before");
-    assert_eq!(show(&store, &record.cluster.uuid).await, record);
-    assert!(store.observe(&seen, &groups, Status::CreateComplete, at(5)).await.unwrap());
-    assert_eq!(show(&store, &record.cluster.uuid).await.cluster.status, Status::UpdateFailed);
-    store.accept_delete(&record.cluster.uuid, &delete(&record)).await.unwrap();
-    assert!(!store.observe(&seen, &groups, Status::DeleteInProgress, at(6)).await.unwrap(), "an operation has begun");
-    assert_eq!(show(&store, &record.cluster.uuid).await.cluster.status, Status::DeleteInProgress);
-    let gone = cluster("gone", &template("t"));
-    assert!(matches!(store.observe(&gone, &[], Status::CreateComplete, at(7)).await, Err(Error::NotFound { .. })));
+    let mut wanted = Vec::new();
+    for (n, project) in ["p2", "p1", "p3", "p1", "p2"].into_iter().enumerate() {
+        let status = LOOKED_AT[n % 2];
+        let record = idle(&store, project, Some(&format!("stack-{n}")), status).await;
+        wanted.push((project.to_owned(), record.cluster.uuid, status));
+    }
+    wanted.sort_by(|one, two| (&one.0, &one.1).cmp(&(&two.0, &two.1)));
+    idle(&store, "p1", None, Status::CreateComplete).await;
+    idle(&store, "p1", Some("gone"), Status::DeleteFailed).await;
+    let busy = idle(&store, "p2", Some("busy"), Status::CreateComplete).await;
+    store.accept_resize(&busy.cluster.uuid, &resize(&busy, 1, 9)).await.unwrap();
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.idle_stacks(&LOOKED_AT, after.as_ref(), 2).await.unwrap();
+        assert!(page.len() <= 2);
+        let Some(last) = page.last() else { break };
+        after = Some((last.project_id.clone(), last.cluster_uuid.clone()));
+        for stack in page {
+            assert!(stack.stack_id.starts_with("stack-"));
+            assert_eq!((stack.trust_id.as_deref(), stack.status_reason.as_deref()), (Some("trust"), Some("why")));
+            assert_eq!((stack.trustee_user_id, stack.trustee_password), (None, None));
+            found.push((stack.project_id, stack.cluster_uuid, stack.status));
+        }
+    }
+    assert_eq!(found, wanted, "each once, by project and cluster");
+    assert!(store.idle_stacks(&[Status::DeleteComplete], None, 9).await.unwrap().is_empty());
+}
+
+pub(crate) async fn status_is_set_only_while_expected(db: &Fresh) {
+    let store = db.store().await;
+    let record = idle(&store, PROJECT, Some("stack"), Status::CreateComplete).await;
+    let uuid = record.cluster.uuid.as_str();
+    let set =
+        async |expected, status, reason| store.set_status_if(uuid, expected, status, reason, at(9)).await.unwrap();
+    assert!(!set(Status::UpdateComplete, Status::UpdateFailed, Some("lost")).await, "it has another status");
+    assert_eq!(show(&store, uuid).await, record);
+    assert!(set(Status::CreateComplete, Status::UpdateFailed, Some("lost")).await);
+    let now = show(&store, uuid).await;
+    assert_eq!((now.cluster.status, now.cluster.status_reason.as_deref()), (Status::UpdateFailed, Some("lost")));
+    assert!(now.nodegroups.iter().all(|group| group.status == Status::UpdateFailed));
+    assert_eq!(now.cluster.updated_at, Some(at(9)));
+    assert!(set(Status::UpdateFailed, Status::UpdateFailed, None).await, "the same status with another reason");
+    assert_eq!(show(&store, uuid).await.cluster.status_reason, None);
+    store.accept_delete(uuid, &delete(&record), &fresh_token).await.unwrap();
+    assert!(!set(Status::DeleteInProgress, Status::CreateComplete, None).await, "an operation has begun");
+    assert_eq!(show(&store, uuid).await.cluster.status, Status::DeleteInProgress);
+    let gone = super::fixtures::uuid();
+    assert!(!store.set_status_if(&gone, Status::CreateComplete, Status::UpdateFailed, None, at(9)).await.unwrap());
+}
+
+/// What is seen of an idle cluster never covers up a request.
+pub(crate) async fn status_does_not_pass_a_request(db: &Fresh) {
+    let store = db.store().await;
+    for round in 0..10 {
+        let record = idle(&store, PROJECT, Some("stack"), Status::CreateComplete).await;
+        let (uuid, wanted) = (record.cluster.uuid.as_str(), resize(&record, 1, 9));
+        let (_, accepted) = tokio::join!(
+            store.set_status_if(uuid, Status::CreateComplete, Status::UpdateFailed, Some("lost"), at(9)),
+            store.accept_resize(uuid, &wanted),
+        );
+        accepted.unwrap();
+        assert_eq!(show(&store, uuid).await.cluster.status, Status::UpdateInProgress, "round {round}");
+    }
 }

@@ -79,7 +79,7 @@ pub(crate) async fn a_cancelled_worker_writes_nothing(db: &Fresh) {
     let store = db.store().await;
     let (record, create) = creating(&store).await;
     let claim = claimed(&store, &create.id, "w", 0).await;
-    store.accept_delete(&record.cluster.uuid, &delete(&record)).await.unwrap();
+    store.accept_delete(&record.cluster.uuid, &delete(&record), &fresh_token).await.unwrap();
     let before = show(&store, &record.cluster.uuid).await;
     assert!(!store.record(&claim, &record.cluster, &record.nodegroups, at(1)).await.unwrap());
     assert!(!store.commit_step(&claim, &record.cluster, &record.nodegroups, true, at(1)).await.unwrap());
@@ -173,7 +173,7 @@ pub(crate) async fn finish_of_delete_removes_rows(db: &Fresh) {
     let record = created(&store, Status::CreateComplete).await;
     let other = created(&store, Status::CreateComplete).await;
     let removal = delete(&record);
-    store.accept_delete(&record.cluster.uuid, &removal).await.unwrap();
+    store.accept_delete(&record.cluster.uuid, &removal, &fresh_token).await.unwrap();
     let claim = claimed(&store, &removal.id, "w", 0).await;
     assert_eq!(store.finish(&claim, Outcome::deleted(), at(9)).await.unwrap(), Some(None));
     let ident = domain::Ident::of(&record.cluster.uuid);
@@ -210,7 +210,7 @@ pub(crate) async fn leases_of_taken_over_operations(db: &Fresh) {
     let (record, create) = creating(&store).await;
     let claim = claimed(&store, &create.id, "w", 0).await;
     let removal = delete(&record);
-    store.accept_delete(&record.cluster.uuid, &removal).await.unwrap();
+    store.accept_delete(&record.cluster.uuid, &removal, &fresh_token).await.unwrap();
     let leases = async |seconds| store.leases_of_cluster(&record.cluster.uuid, &removal.id, at(seconds)).await.unwrap();
     assert_eq!(leases(1).await, 1, "its worker may be in the middle of a request");
     assert_eq!(leases(61).await, 0, "a dead worker is waited for no longer than its lease");
