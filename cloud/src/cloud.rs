@@ -12,6 +12,7 @@ use tokio::sync::OnceCell;
 use crate::auth::{Auth, Login, UserToken, reference};
 use crate::core::Core;
 use crate::identity::Identity;
+use crate::operator::{Account, Scope};
 use crate::session::{Service, Session};
 use crate::settings::{Credentials, Named, Settings};
 
@@ -63,6 +64,10 @@ impl Cloud {
         &self.identity
     }
 
+    pub(crate) fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// The settings in force.
     #[must_use]
     pub fn settings(&self) -> &Settings {
@@ -105,6 +110,21 @@ impl Cloud {
     #[must_use]
     pub fn unscoped_trustee(&self, user_id: &str, password: &Secret) -> Session {
         self.trustee(user_id, password, None)
+    }
+
+    /// Somebody else who logs in with a password; `doing` is what an error says could not be done.
+    #[must_use]
+    pub fn log_in(&self, doing: &str, account: &Account, scope: &Scope) -> Session {
+        let scope = match scope {
+            Scope::Unscoped => Some(json!("unscoped")),
+            Scope::Project(project, domain) => {
+                reference(project, Some(domain)).map(|project| json!({ "project": project }))
+            }
+            Scope::Domain(domain) => reference(domain, None).map(|domain| json!({ "domain": domain })),
+            Scope::System => Some(json!({ "system": { "all": true } })),
+        };
+        let (user, password) = (user(&account.user, &account.domain), Some(account.password.clone()));
+        Session::new(self.core.clone(), Auth::Login(Login::new(self.core.clone(), doing, user, password, scope)))
     }
 
     /// Id of the domain that holds the clusters' users: as configured, or asked once by logging in there.

@@ -19,6 +19,9 @@ pub struct User {
     pub name: String,
     /// Domain it lives in.
     pub domain_id: String,
+    /// `false` when it cannot log in.
+    #[serde(default = "yes")]
+    pub enabled: bool,
 }
 
 /// A trust.
@@ -68,7 +71,7 @@ pub struct Region {
     pub id: String,
 }
 
-fn yes() -> bool {
+pub(crate) fn yes() -> bool {
     true
 }
 

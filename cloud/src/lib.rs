@@ -23,6 +23,7 @@ mod keystone;
 mod neutron;
 mod nova;
 mod octavia;
+mod operator;
 mod session;
 mod settings;
 mod token;
@@ -39,5 +40,6 @@ pub use keystone::{Keystone, Project, Region, Service as KeystoneService, Trust,
 pub use neutron::{FloatingIp, Network, Neutron, Port, Subnet};
 pub use nova::{Flavor, Keypair, Nova, Server};
 pub use octavia::{LoadBalancer, Octavia};
+pub use operator::{Account, Domain, Endpoint, Operator, Role, RoleTarget, Scope, Switch};
 pub use session::{Service, Session};
 pub use settings::{Client, Credentials, Named, Settings, TrustSettings};

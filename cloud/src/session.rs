@@ -9,7 +9,7 @@ use reqwest::{Method, Url};
 use crate::auth::Auth;
 use crate::call::Call;
 use crate::core::Core;
-use crate::{Barbican, Catalogue, Cinder, Glance, Heat, Keystone, Neutron, Nova, Octavia};
+use crate::{Barbican, Catalogue, Cinder, Glance, Heat, Keystone, Neutron, Nova, Octavia, Operator};
 
 /// The services that are called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,6 +143,12 @@ impl Session {
     #[must_use]
     pub fn keystone(&self) -> Keystone<'_> {
         Keystone::new(self)
+    }
+
+    /// What only an administrator may ask of Keystone.
+    #[must_use]
+    pub fn operator(&self) -> Operator<'_> {
+        Operator::new(self)
     }
 
     /// Stacks.
