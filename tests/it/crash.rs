@@ -19,8 +19,7 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
         "delete" => world.accept_delete(&uuid).await,
         _ => {}
     }
-    let fired = die(world, &uuid, step, point).await;
-    assert!(fired, "{what}: the breakpoint was never reached");
+    world.die(&uuid, step, point).await;
     world.run_until_idle(&world.engine()).await;
     if operation == "delete" {
         assert!(world.cluster(&uuid).await.is_none(), "{what}: the cluster is still there");
@@ -33,23 +32,6 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
         world.run_until_idle(&world.engine()).await;
     }
     assert_eq!(world.cloud.census(), before, "{what}: something was left behind");
-}
-
-/// Runs the active operation until the breakpoint stops it.
-async fn die(world: &World, uuid: &str, step: &'static str, point: Point) -> bool {
-    let engine = world.dying_engine(step, point);
-    for _ in 0..100 {
-        let id = world.active(uuid).await.id;
-        match engine.advance(&id, &|| false).await.unwrap() {
-            conductor::Advanced::Crashed => return true,
-            conductor::Advanced::Ended(..) | conductor::Advanced::Lost => return false,
-            _ => {
-                world.deps.clock.advance(std::time::Duration::from_secs(120));
-                tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-            }
-        }
-    }
-    false
 }
 
 async fn every_step_of(operation: &str) {

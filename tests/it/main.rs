@@ -6,5 +6,6 @@ mod arrows;
 mod crash;
 mod faults;
 mod flows;
+mod hidden;
 mod mishaps;
 mod world;

@@ -5,7 +5,7 @@
 use std::{net::TcpListener, sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
-use conductor::{Advanced, Breakpoint, Clock, Engine, Point};
+use conductor::{Advanced, Breakpoint, Clock, Conductor, Engine, Point};
 use devcloud::DevCloud;
 use domain::{Operation, OperationState, Options, Policy};
 use serde_json::{Value, json};
@@ -14,6 +14,8 @@ use tokio::sync::oneshot;
 
 /// Longer than any lease or wait.
 const LEAP: Duration = Duration::from_secs(120);
+/// Real time for the cloud, whose stacks do not leap with the clock.
+const PAUSE: Duration = Duration::from_millis(25);
 
 pub(crate) struct World {
     pub(crate) cloud: DevCloud,
@@ -34,6 +36,11 @@ impl World {
 
     /// A world whose cloud is set up otherwise.
     pub(crate) async fn with(change: impl FnOnce(&mut devcloud::Settings)) -> Self {
+        Self::with_lease(TimeDelta::seconds(60), change).await
+    }
+
+    /// A world in which a claim that is not renewed lasts for `lease`.
+    pub(crate) async fn with_lease(lease: TimeDelta, change: impl FnOnce(&mut devcloud::Settings)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -77,7 +84,7 @@ impl World {
             seal,
             doorbell,
             clock: Clock::default(),
-            lease: TimeDelta::seconds(60),
+            lease,
         };
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
         let token = cloud.login("demo").await.unwrap();
@@ -176,6 +183,34 @@ impl World {
         self.engine().with_breakpoint(breakpoint)
     }
 
+    /// Runs the active operation of a cluster until it is at `point` of `step`, and there dies.
+    pub(crate) async fn die(&self, uuid: &str, step: &'static str, point: Point) {
+        let engine = self.dying_engine(step, point);
+        for _ in 0..100 {
+            let id = self.active(uuid).await.id;
+            match engine.advance(&id, &|| false).await.unwrap() {
+                Advanced::Crashed => return,
+                ended @ (Advanced::Ended(..) | Advanced::Lost) => {
+                    panic!("{step}/{point:?} was never reached: {ended:?}")
+                }
+                _ => {
+                    self.deps.clock.advance(LEAP);
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        panic!("{step}/{point:?} was never reached");
+    }
+
+    /// Lets this many conductors work by themselves for a while, in real time.
+    pub(crate) async fn serve_for(&self, conductors: usize, time: Duration) {
+        let all = (0..conductors).map(|number| {
+            let conductor = Conductor::new(Arc::clone(&self.deps), &format!("test-{number}"));
+            async move { conductor.serve(tokio::time::sleep(time)).await }
+        });
+        futures::future::join_all(all).await;
+    }
+
     /// Advances everything that is due, moving the clock over waits, until nothing is left unfinished.
     pub(crate) async fn run_until_idle(&self, engine: &Engine) {
         for _ in 0..400 {
@@ -188,7 +223,7 @@ impl World {
                 engine.advance(&op.id, &|| false).await.unwrap()
             {
                 self.deps.clock.advance(LEAP);
-                tokio::time::sleep(Duration::from_millis(25)).await;
+                tokio::time::sleep(PAUSE).await;
             }
         }
         panic!("operations never ended: {:?}", self.store.operations(None, true, 10).await.unwrap());
