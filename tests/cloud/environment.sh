@@ -1,0 +1,51 @@
+# shellcheck shell=bash
+# The environment that tests and people use: the file `env`, and one `rc` file per user.
+
+seed_passwords() {
+    local name names=(admin demo alt placement glance nova neutron heat barbican cinder octavia magnum
+        heat_domain_admin trustee_domain_admin)
+    for name in "${names[@]}"; do printf '%s %s\n' "$name" "$(password "user $name")"; done |
+        jq -Rn '[inputs | split(" ") | {(.[0]): .[1]}] | add'
+}
+
+seed() {
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 OS_AUTH_URL="$keystone_url/v3" OS_REGION_NAME="$region" \
+        SEED_PASSWORDS="$(seed_passwords)" SEED_FILE="$state/seed.json" \
+        SEED_CONTAINER_INFRA="http://127.0.0.1:$container_infra_port/v1" timeout 120 /usr/bin/python3 "$here/seed.py" "$1"
+}
+
+user_lines() {
+    local name=$1
+    printf 'export OS_%s=%q\n' AUTH_URL "$keystone_url/v3" IDENTITY_API_VERSION 3 AUTH_TYPE password \
+        USERNAME "$name" PASSWORD "$(password "user $name")" PROJECT_NAME "$name" USER_DOMAIN_NAME Default \
+        PROJECT_DOMAIN_NAME Default REGION_NAME "$region" INTERFACE public
+}
+
+cloud_lines() {
+    local name upper
+    printf 'export TEST_CLOUD_%s=%q\n' DIR "$state" ENV "$state/env" AUTH_URL "$keystone_url/v3" REGION "$region" \
+        DATABASE_URL "mysql://magnum:$(password 'database magnum')@127.0.0.1:$(port_of mariadb)/magnum" \
+        BROKER_URL "amqp://magnum:$(password 'broker magnum')@127.0.0.1:$(port_of rabbitmq)/magnum" \
+        MEMCACHED "127.0.0.1:$(port_of memcached)" \
+        CONTAINER_INFRA_PORT "$container_infra_port" DISCOVERY_URL "http://127.0.0.1:$(port_of discovery)/new?size=%(size)d" \
+        SERVICE_USER magnum SERVICE_PASSWORD "$(password 'user magnum')" SERVICE_PROJECT service \
+        TRUSTEE_DOMAIN magnum TRUSTEE_DOMAIN_ADMIN trustee_domain_admin \
+        TRUSTEE_DOMAIN_ADMIN_PASSWORD "$(password 'user trustee_domain_admin')" \
+        EXTERNAL_NETWORK public IMAGE fedora-atomic-latest FLAVOR m1.small KEYPAIR testkey VOLUME_TYPE fake \
+        SERVICE_COMMAND "env MAGNUM_CLOUD_DIR=$(printf '%q' "$state") bash $(printf '%q' "$here/service")" \
+        CENSUS "$here/census"
+    for name in admin demo alt; do
+        upper=${name^^}
+        printf 'export TEST_CLOUD_%s=%q\n' "${upper}_RC" "$state/rc/$name" "${upper}_USERNAME" "$name" \
+            "${upper}_PASSWORD" "$(password "user $name")" "${upper}_PROJECT" "$name"
+    done
+    jq -r 'to_entries[] | "export TEST_CLOUD_\(.key | ascii_upcase)_ID=\(.value | @sh)"' "$state/seed.json"
+}
+
+# OS_* are the administrator's; `. rc/demo` makes them the user's.
+write_environment() {
+    local name
+    for name in admin demo alt; do (umask 077 && user_lines "$name" >"$state/rc/$name"); done
+    (umask 077 && { user_lines admin; cloud_lines; } >"$state/env.new")
+    mv "$state/env.new" "$state/env"
+}
