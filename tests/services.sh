@@ -15,7 +15,8 @@ tests/services.sh COMMAND
                       with --for, everything is stopped when that process ends, however it ends
   env                 print the `export` lines of what is up: TEST_MYSQL_URL, TEST_POSTGRES_URL, TEST_RABBIT_URL and,
                       for each, TEST_..._START, _KILL, _RESTART, _PAUSE, _RESUME: commands for `sh -c`;
-                      TEST_SERVICES_RESTART is one to which the name of a server is added
+                      TEST_SERVICES_RESTART is one to which the name of a server is added; TEST_SERVICES_CA is the
+                      certificate to trust where the databases are reached over TLS
   status              one line per server
   down                stop what `up` started and remove its data
   start|kill|restart|pause|resume SERVER
@@ -53,6 +54,7 @@ postgres_bin() {
 
 missing_for() {
     case $1 in
+        openssl) command -v openssl >/dev/null || echo openssl ;;
         mysql) command -v mariadbd >/dev/null && command -v mariadb >/dev/null || echo mariadb-server mariadb-client ;;
         postgres) [ -n "$(postgres_bin)" ] || echo postgresql ;;
         rabbit) [ -x "$rabbit_home/bin/rabbitmq-server" ] || echo rabbitmq-server ;;
@@ -63,7 +65,6 @@ missing_for() {
             ;;
         tools)
             command -v shellcheck >/dev/null || echo shellcheck
-            command -v openssl >/dev/null || echo openssl
             command -v curl >/dev/null || echo curl
             python3 -c 'import ensurepip' 2>/dev/null || echo python3 python3-venv
             ;;
@@ -198,6 +199,13 @@ free_port() {
 
 port() { sed -n "s/^$1=//p" "$state/ports"; }
 
+# A certificate for localhost that is its own authority: TEST_SERVICES_CA names it.
+make_certificate() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$data/server.key" -out "$data/server.pem" 2>"$data/openssl.log" ||
+        { cat "$data/openssl.log" >&2; die "openssl could not make a certificate"; }
+}
+
 secret() { od -An -N16 -tx1 /dev/urandom | tr -d ' \n'; }
 
 # --- MariaDB ----------------------------------------------------------------------------------------------------
@@ -213,6 +221,7 @@ mysql_prepare() {
 mysql_launch() {
     launch mysql mariadbd --no-defaults --user="$(id -un)" --datadir="$data/mysql" --socket=mysql.sock \
         --bind-address=127.0.0.1 --port="$(port mysql)" --skip-name-resolve --skip-log-bin --max-connections=500 \
+        --ssl-ca="$data/server.pem" --ssl-cert="$data/server.pem" --ssl-key="$data/server.key" \
         --character-set-server=utf8mb4 --innodb-buffer-pool-size=128M --innodb-flush-log-at-trx-commit=2 --performance-schema=0
 }
 
@@ -250,6 +259,9 @@ postgres_prepare() {
     (cd "$data/postgres" && as_postgres "$(postgres_bin)/initdb" -D "$data/postgres" -U magnum -A scram-sha-256 -E UTF8 --locale=C.UTF-8 \
         --no-sync --pwfile="$data/postgres.password") >"$data/postgres.log" 2>&1 || { tail -n 20 "$data/postgres.log" >&2; die "initdb failed"; }
     rm "$data/postgres.password"
+    cp "$data/server.key" "$data/postgres/server.key"
+    [ "$(id -u)" != 0 ] || chown postgres: "$data/postgres/server.key"
+    chmod 600 "$data/postgres/server.key"
 }
 
 # Without fsync a killed server loses nothing, only a crashed machine does.
@@ -257,7 +269,7 @@ postgres_launch() {
     local wrapper=()
     [ "$(id -u)" != 0 ] || wrapper=(setpriv --reuid=postgres --regid=postgres --init-groups)
     launch postgres "${wrapper[@]}" "$(postgres_bin)/postgres" -D "$data/postgres" -h 127.0.0.1 -p "$(port postgres)" \
-        -c unix_socket_directories= -c max_connections=500 -c fsync=off -c shared_buffers=128MB
+        -c ssl=on -c ssl_cert_file="$data/server.pem" -c ssl_key_file=server.key -c unix_socket_directories= -c max_connections=500 -c fsync=off -c shared_buffers=128MB
 }
 
 postgres_psql() { PGPASSWORD=$secret "$(postgres_bin)/psql" -X -q -h 127.0.0.1 -p "$(port postgres)" -U magnum "$@"; }
@@ -398,6 +410,7 @@ prepare() {
     (umask 077 && secret >"$state/secret")
     : >"$state/ports"
     load
+    make_certificate
 }
 
 up() {
@@ -407,7 +420,7 @@ up() {
     exec 9>"$state/lock"
     flock -w 300 9 || die "another 'services.sh up' is running in $state"
     for name in "${services[@]}"; do given "$name" || wanted+=("$name"); done
-    [ ${#wanted[@]} = 0 ] || install_missing "${wanted[@]}"
+    [ ${#wanted[@]} = 0 ] || install_missing openssl "${wanted[@]}"
     if [ -z "$data" ] || [ ! -d "$data" ]; then prepare; fi
     for name in "${wanted[@]}"; do
         local begun=$SECONDS fresh=no
@@ -450,6 +463,7 @@ exports() {
         done
     done
     printf 'export TEST_SERVICES_RESTART=%q\n' "$run restart"
+    printf 'export TEST_SERVICES_CA=%q\n' "$data/server.pem"
     if ! given rabbit && ! gone rabbit; then
         printf 'export TEST_RABBIT_CTL=%q\n' "$run rabbitmqctl"
     fi
@@ -506,7 +520,7 @@ case $action in
         "${command[@]}"
         ;;
     deps) install_missing build ;;
-    tools) install_missing build tools ;;
+    tools) install_missing build openssl tools ;;
     '' | help | -h | --help) usage ;;
     *) usage >&2 && exit 2 ;;
 esac

@@ -5,7 +5,18 @@
 #[path = "suite/server.rs"]
 mod server;
 mod suite;
+#[path = "suite/tls.rs"]
+mod tls;
 
 use suite::Fresh;
 
 suite!(Fresh::on_server("TEST_MYSQL_URL").await);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tls_only_a_known_authority_is_believed() {
+    suite::run(Fresh::on_server("TEST_MYSQL_URL").await, |db| async move {
+        tls::only_a_known_authority_is_believed(&db, "ssl_ca", "").await;
+        db
+    })
+    .await;
+}
