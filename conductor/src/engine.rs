@@ -236,8 +236,8 @@ impl Engine {
 
     /// Runs the step while renewing the lease; gives up the moment the lease has run out.
     ///
-    /// A step whose operation was taken over is not cut off before that: the request it is in the middle of would be
-    /// carried out all the same, and the delete that took over waits for the lease, so that it finds what was made.
+    /// A step whose operation was taken over is not cut off: the request it is in the middle of would be carried out all
+    /// the same, and the delete that took over waits until it is answered, so that it finds what was made.
     async fn guarded(&self, ctx: &mut StepCtx, step: Step) -> Result<Next, Fail> {
         let op = ctx.op.clone();
         let lease = ctx.lease.clone();
@@ -249,13 +249,18 @@ impl Engine {
         }
     }
 
-    /// Renews until the store says that the operation is somebody else's, and then lets the lease run out.
+    /// Renews the lease, of an operation that was taken over as well, and once it is lost lets it run out.
     async fn renew(&self, op: &Operation, lease: &crate::step::Lease) -> std::convert::Infallible {
         let every = Duration::from_millis(u64::try_from(self.lease().num_milliseconds() / 3).unwrap_or(1_000).max(50));
         loop {
             tokio::time::sleep(every).await;
-            let until = self.deps.clock.now() + self.lease();
-            match self.deps.store.renew_lease(op, until).await {
+            let now = self.deps.clock.now();
+            let until = now + self.lease();
+            let held = match self.deps.store.renew_lease(op, until).await {
+                Ok(false) => self.deps.store.linger(op, now, until).await,
+                other => other,
+            };
+            match held {
                 Ok(true) => lease.extend(until),
                 Ok(false) => return std::future::pending().await,
                 Err(error) => warn!(error = %error, "lease could not be renewed, trying again while it lasts"),

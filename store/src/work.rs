@@ -77,6 +77,14 @@ fn guard(update: &mut UpdateStatement, operation: &Operation) {
         .and_where(Expr::col("state").eq(OperationState::Active.as_str()));
 }
 
+/// Holds as long as this claim is the latest and was not handed back, live or taken over.
+fn only_claim(update: &mut UpdateStatement, operation: &Operation) {
+    update
+        .and_where(Expr::col("id").eq(operation.id.as_str()))
+        .and_where(Expr::col("generation").eq(operation.generation))
+        .and_where(Expr::col("lease_owner").eq(operation.lease_owner.clone()));
+}
+
 fn without_lease(update: &mut UpdateStatement) {
     let (owner, until): (Option<String>, Option<DateTime<Utc>>) = (None, None);
     update.value("lease_owner", owner).value("lease_until", until);
@@ -132,6 +140,21 @@ impl Store {
         Ok(rows == 1)
     }
 
+    /// Makes the lease of an operation that was taken over last until `until`, for a worker in the middle of a request:
+    /// whoever took over waits for what it makes. `false` when the lease has run out, was handed back or is somebody
+    /// else's.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn linger(&self, operation: &Operation, now: DateTime<Utc>, until: DateTime<Utc>) -> Result<bool> {
+        let mut update = Query::update();
+        update.table(TABLE).value("lease_until", Cell::value(&until));
+        update.and_where(Expr::col("lease_until").gte(Cell::value(&now)));
+        only_claim(&mut update, operation);
+        let rows = (&self.db).run(&update).await.map_err(|failure| failure.while_doing("keep a lease"))?;
+        Ok(rows == 1)
+    }
+
     /// Lets go of an operation, also of one that was taken over meanwhile, so that whoever waits for that need not wait
     /// for the lease to run out. `false` when it was somebody else's already.
     ///
@@ -141,10 +164,7 @@ impl Store {
         let mut update = Query::update();
         update.table(TABLE);
         without_lease(&mut update);
-        update
-            .and_where(Expr::col("id").eq(operation.id.as_str()))
-            .and_where(Expr::col("generation").eq(operation.generation))
-            .and_where(Expr::col("lease_owner").eq(operation.lease_owner.clone()));
+        only_claim(&mut update, operation);
         let rows = (&self.db).run(&update).await.map_err(|failure| failure.while_doing("release an operation"))?;
         Ok(rows == 1)
     }

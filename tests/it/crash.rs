@@ -1,6 +1,7 @@
 //! The generic crash test: every operation, every step, every place to die. Same final state, nothing left behind.
 
 use conductor::Point;
+use domain::OperationState;
 
 use crate::world::World;
 
@@ -58,4 +59,63 @@ async fn a_resize_survives_a_death_at_every_step() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_survives_a_death_at_every_step() {
     every_step_of("delete").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_takes_over_a_create_that_died_at_any_step() {
+    let world = World::new().await;
+    world.template().await;
+    let before = world.cloud.census();
+    for step in conductor::step_names(domain::OperationKind::Create) {
+        for point in POINTS {
+            let what = format!("{step}/{point:?}");
+            let uuid = world.accept_create("doomed").await;
+            world.die(&uuid, step, point).await;
+            world.accept_delete(&uuid).await;
+            world.run_until_idle(&world.engine()).await;
+            let left = world.cluster(&uuid).await;
+            assert!(left.is_none(), "{what}: {left:?}");
+            assert_eq!(world.cloud.census(), before, "{what}: something was left behind");
+        }
+    }
+    world.end().await;
+}
+
+/// Dies at `point` of `step` while `operation` runs and a resize waits for it; both are carried out.
+async fn promotes(world: &World, operation: &str, step: &'static str, point: Point) {
+    let what = format!("{operation}/{step}/{point:?}");
+    let uuid = world.accept_create("waiting").await;
+    if operation == "resize" {
+        world.run_until_idle(&world.engine()).await;
+        world.accept_resize(&uuid, 2).await;
+    }
+    world.accept_resize(&uuid, 3).await;
+    let waiting = world.store.operations(Some(&uuid), true, 10).await.unwrap();
+    let waiting = waiting.iter().find(|op| op.state == OperationState::Queued).expect("a resize that waits");
+    world.die(&uuid, step, point).await;
+    world.run_until_idle(&world.engine()).await;
+    let promoted = world.store.operation(&waiting.id).await.unwrap();
+    assert_eq!(promoted.state, OperationState::Done, "{what}: {promoted:?}");
+    let cluster = world.cluster(&uuid).await.unwrap();
+    assert_eq!(cluster["status"], "UPDATE_COMPLETE", "{what}: {cluster}");
+    assert_eq!(cluster["node_count"], 3, "{what}: {cluster}");
+    assert_eq!(cluster["node_addresses"].as_array().unwrap().len(), 3, "{what}: {cluster}");
+    world.accept_delete(&uuid).await;
+    world.run_until_idle(&world.engine()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resize_that_waits_is_carried_out_whatever_dies_before_it() {
+    let world = World::with(|settings| settings.play_nodes = false).await;
+    world.template().await;
+    let before = world.cloud.census();
+    for operation in ["create", "resize"] {
+        for step in conductor::step_names(operation.parse().unwrap()) {
+            for point in POINTS {
+                promotes(&world, operation, step, point).await;
+            }
+        }
+    }
+    assert_eq!(world.cloud.census(), before);
+    world.end().await;
 }

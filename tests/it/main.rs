@@ -4,8 +4,10 @@
 
 mod arrows;
 mod crash;
+mod deaths;
 mod faults;
 mod flows;
 mod hidden;
+mod inflight;
 mod mishaps;
 mod world;
