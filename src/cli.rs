@@ -4,7 +4,7 @@ use std::{error::Error, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{demo, help, logging::Logs, operations, service, terminal};
+use crate::{bootstrap, demo, help, logging::Logs, operations, service, terminal};
 
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
@@ -43,6 +43,9 @@ enum Command {
     /// Build, prove, resize and delete a cluster on a simulated cloud, then exit
     #[command(after_help = help::DEMO)]
     Demo,
+    /// Make what the service needs of a real cloud: tables, users, roles, trustee domain, endpoints
+    #[command(after_help = help::BOOTSTRAP)]
+    Bootstrap(Box<bootstrap::Arguments>),
     /// Create or upgrade the database schema
     #[command(after_help = help::MIGRATE)]
     Migrate,
@@ -128,6 +131,7 @@ impl Arguments {
             }
             Command::All(all) => service::all(&config, all.listen.listen).await,
             Command::Demo => demo::run().await,
+            Command::Bootstrap(arguments) => bootstrap::run(&config, &arguments).await,
             Command::Migrate => service::migrate(&config).await,
             Command::Sample { what } => {
                 let sample = match what {

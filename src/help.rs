@@ -6,6 +6,7 @@ Without any set-up:
   magnum all --devcloud                         keep a service with a simulated OpenStack running
 
 On a real cloud:
+  magnum bootstrap --help                       users, roles, trustee domain, endpoints, tables and a magnum.conf
   magnum sample config > magnum.conf            every option with its meaning and default
   magnum --config-file magnum.conf migrate      make the tables
   magnum --config-file magnum.conf all          API and conductor in one process
@@ -44,6 +45,20 @@ Example:
 
 Everything is real but the cloud: HTTP, certificates, operations in a database. It uses free ports and a folder that is
 removed at the end, and exits with 1 when anything is not as it should be.";
+
+pub(crate) const BOOTSTRAP: &str = "\
+Examples, with an administrator's OS_ variables in the environment (. ./admin-openrc.sh):
+  magnum bootstrap --url http://controller:9511/v1 --write-config magnum.conf --dry-run
+  magnum bootstrap --url http://controller:9511/v1 --write-config magnum.conf
+  magnum --config-file magnum.conf bootstrap --dry-run      is everything still as it should be?
+
+It makes the tables, the service user with the roles admin and service in the service project, the trustee domain with
+an admin of its own, and the public, internal and admin endpoints of type container-infra. Names and passwords are those
+of the configuration files; what they do not say is usual or, for passwords, generated and kept in the new file.
+
+Whatever is there already is left as it is: a second run changes nothing, and a run that broke off is finished by the
+next. Users that refuse their password are not touched without --reset-passwords. Nothing is ever deleted. The database
+itself and its user have to exist, but for SQLite.";
 
 pub(crate) const MIGRATE: &str = "\
 Examples:

@@ -2,6 +2,7 @@
 //!
 //! Only here the parts are wired together; nothing here decides anything about clusters.
 
+mod bootstrap;
 mod cli;
 mod demo;
 mod help;

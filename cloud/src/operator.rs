@@ -101,8 +101,9 @@ pub enum Switch {
 }
 
 impl Switch {
-    /// Key of the object in a body; its collection has the same name with an `s`.
-    fn key(self) -> &'static str {
+    /// Keystone's word for it; the collection has the same name with an `s`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Domain => "domain",
             Self::Project => "project",
@@ -410,7 +411,7 @@ impl<'a> Operator<'a> {
     }
 
     async fn change(&self, what: Switch, id: &str, members: Value) -> Result<()> {
-        let key = what.key();
+        let key = what.name();
         let call = self.0.call(Target::Keystone, Method::PATCH, format!("change {key} {id}"));
         call.path(&[&format!("{key}s"), id]).json(json!({ key: members })).repeatable().send().await?;
         Ok(())
