@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDateTime, Utc};
 use domain::Caller;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 use crate::catalogue::{Catalogue, WireService};
 
@@ -27,6 +27,7 @@ pub(crate) struct TokenRoot {
 #[derive(Deserialize)]
 struct Wire {
     user: WireUser,
+    #[serde(deserialize_with = "utc")]
     expires_at: DateTime<Utc>,
     project: Option<WireScope>,
     domain: Option<WireRef>,
@@ -65,6 +66,13 @@ struct WireRole {
     name: String,
 }
 
+/// A time in UTC. Keystone leaves the offset out where an application credential's end is the token's.
+fn utc<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    let bare = || text.parse::<NaiveDateTime>().map(|time| time.and_utc());
+    text.parse().or_else(|_| bare()).map_err(D::Error::custom)
+}
+
 impl From<TokenRoot> for Facts {
     fn from(TokenRoot { token }: TokenRoot) -> Self {
         let (project_id, project_name, project_domain_id) = match token.project {
@@ -88,5 +96,21 @@ impl From<TokenRoot> for Facts {
             methods: token.methods.unwrap_or_default(),
             catalogue: Arc::new(Catalogue::from_wire(token.catalog.unwrap_or_default())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_without_offset_is_in_utc() {
+        for text in ["2026-11-21T08:13:18.000000Z", "2026-11-21T08:13:18", "2026-11-21T09:13:18+01:00"] {
+            let root = serde_json::json!({"token": {"user": {"id": "u"}, "expires_at": text}});
+            let facts = Facts::from(serde_json::from_value::<TokenRoot>(root).unwrap());
+            assert_eq!(facts.expires_at.to_rfc3339(), "2026-11-21T08:13:18+00:00", "{text}");
+        }
+        let root = serde_json::json!({"token": {"user": {"id": "u"}, "expires_at": "soon"}});
+        assert!(serde_json::from_value::<TokenRoot>(root).is_err());
     }
 }
