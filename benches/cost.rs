@@ -20,10 +20,10 @@ use std::{
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use devcloud::DevCloud;
-use domain::{Cluster, Labels, NodeGroup, Operation, OperationKind, OperationState, Policy, Status};
+use domain::{Cluster, Ident, Labels, NodeGroup, Operation, OperationKind, OperationState, Policy, Status};
 use futures::future::join_all;
 use serde_json::{Value, json};
-use store::{Doorbell, Seal, Store};
+use store::{Doorbell, Scope, Seal, Store};
 
 const CLUSTERS: usize = 10_000;
 const CONNECTIONS: usize = 8;
@@ -115,10 +115,12 @@ impl Bench {
     async fn fill(&self) -> String {
         let answer = self.request("POST", &format!("{}/v1/clustertemplates", self.url), Some(&template())).await;
         let template: Value = answer.json().await.unwrap();
+        let uuid = Ident::of(template["uuid"].as_str().unwrap());
+        let stored = self.store.template(&Scope::All, &uuid).await.unwrap();
         let begun = Instant::now();
         for number in 0..CLUSTERS {
             let (cluster, groups, operation) = rows(&template, number);
-            self.store.insert_cluster(&cluster, &groups, &operation, i64::MAX).await.unwrap();
+            self.store.insert_cluster(&stored, &cluster, &groups, &operation, i64::MAX).await.unwrap();
         }
         println!("filled in {:.1} s", begun.elapsed().as_secs_f64());
         uuid_of(CLUSTERS / 2)

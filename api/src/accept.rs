@@ -4,7 +4,9 @@
 //! name. After the commit the doorbell rings; should nobody hear it, the conductors' sweep finds the row.
 
 use chrono::Utc;
-use domain::{Cluster, Error, NewCluster, Operation, OperationKind, OperationState, ResizeParams, Result};
+use domain::{
+    Cluster, ClusterTemplate, Error, NewCluster, Operation, OperationKind, OperationState, ResizeParams, Result,
+};
 use serde_json::{Value, json};
 use store::ClusterRecord;
 
@@ -15,13 +17,19 @@ use crate::{
 
 impl Ctx {
     /// Stores a new cluster with the operation that builds it, unless the quota is reached.
-    pub(crate) async fn accept_create(&self, new: &NewCluster) -> Result<()> {
+    pub(crate) async fn accept_create(&self, new: &NewCluster, template: &ClusterTemplate) -> Result<()> {
         let operation = self.operation(OperationKind::Create, &new.cluster, json!({}))?;
         let groups = [new.masters.clone(), new.workers.clone()];
         let quota = self.options().quotas.max_clusters_per_project;
-        self.store().insert_cluster(&new.cluster, &groups, &operation, quota).await?;
+        self.store().insert_cluster(template, &new.cluster, &groups, &operation, quota).await?;
         self.ring(&operation.id).await;
         Ok(())
+    }
+
+    /// Refuses a new cluster early, before OpenStack is asked about it, when there are as many as there may be.
+    pub(crate) async fn check_quota(&self) -> Result<()> {
+        let Some(project) = &self.caller.project_id else { return Ok(()) };
+        self.store().check_quota(project, self.options().quotas.max_clusters_per_project).await
     }
 
     /// Stores what a PATCH changes. Health is a fact and takes effect at once; a size is an operation.

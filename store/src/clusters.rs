@@ -11,10 +11,11 @@ use crate::{
     db::{Run, Tx},
     failure::Failure,
     page::{Cut, Page, Scope},
+    quotas,
     raw::Cells,
     row::{Cell, FromCells, Row},
     rows::{CLUSTER_PROGRESS, GROUP_PROGRESS},
-    templates::{named, only},
+    templates::{check_unchanged, named, only},
     turn::Turn,
 };
 
@@ -231,13 +232,15 @@ impl Store {
 
     /// Inserts a cluster with its node groups and the operation that builds it, unless the project's quota is reached.
     ///
-    /// The quota is the project's row, else `default_quota`; clusters of every status count. Any number of creates at
-    /// once end with exactly as many clusters as the quota allows.
+    /// The quota is as in [`Store::check_quota`]. Any number of creates at once end with exactly as many clusters as it
+    /// allows.
     ///
     /// # Errors
-    /// `QuotaReached`; `NotFound` when the template is gone; `Conflict` when the uuid is taken.
+    /// `QuotaReached`; `NotFound` when the template is gone; `Conflict` when its substance is not what it was when the
+    /// cluster was made of it, or when the uuid is taken.
     pub async fn insert_cluster(
         &self,
+        template: &ClusterTemplate,
         cluster: &Cluster,
         nodegroups: &[NodeGroup],
         operation: &Operation,
@@ -245,9 +248,9 @@ impl Store {
     ) -> Result<()> {
         let inserted = self.db.transaction("insert a cluster", |mut tx| async move {
             Turn::Project(&cluster.project_id).take(&mut tx).await?;
-            check_quota(&mut tx, &cluster.project_id, default_quota).await?;
-            Turn::Template(&cluster.cluster_template_id).take(&mut tx).await?;
-            check_template(&mut tx, &cluster.cluster_template_id).await?;
+            quotas::check(&mut tx, &cluster.project_id, default_quota).await?;
+            Turn::Template(&template.uuid).take(&mut tx).await?;
+            check_unchanged(&mut tx, template).await?;
             Turn::Cluster(&cluster.uuid).take(&mut tx).await?;
             match tx.run(&cluster.insert("id")).await {
                 Err(failure) if failure.is_duplicate() => {
@@ -298,25 +301,9 @@ impl Store {
     }
 }
 
-async fn count(on: &mut impl Run, project: &str) -> Result<i64, Failure> {
+/// Number of clusters of a project, any status.
+pub(crate) async fn count(on: &mut impl Run, project: &str) -> Result<i64, Failure> {
     let mut select = Query::select();
     select.expr(Func::count(Expr::col("id"))).from(TABLE).and_where(Expr::col("project_id").eq(project));
     Ok(on.one::<(i64,)>(&select).await?.unwrap_or_default().0)
-}
-
-async fn check_quota(tx: &mut Tx, project: &str, default: i64) -> Result<(), Failure> {
-    let limit = crate::quotas::limit(tx, project).await?.unwrap_or(default);
-    if count(tx, project).await? >= limit {
-        return Err(Error::QuotaReached { limit }.into());
-    }
-    Ok(())
-}
-
-async fn check_template(tx: &mut Tx, uuid: &str) -> Result<(), Failure> {
-    let mut select = Query::select();
-    select.column("uuid").from(ClusterTemplate::TABLE).and_where(Expr::col("uuid").eq(uuid));
-    match tx.one::<(String,)>(&select).await? {
-        Some(_) => Ok(()),
-        None => Err(Error::NotFound { kind: "ClusterTemplate", ident: uuid.to_owned() }.into()),
-    }
 }

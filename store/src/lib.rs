@@ -102,8 +102,14 @@ mod tests {
     #[test]
     fn futures_may_move_between_threads() {
         fn check<T: Send>(_: &T) {}
-        fn all(store: &Store, op: &domain::Operation, cluster: &domain::Cluster, now: chrono::DateTime<chrono::Utc>) {
-            check(&store.insert_cluster(cluster, &[], op, 1));
+        fn all(
+            store: &Store,
+            op: &domain::Operation,
+            template: &domain::ClusterTemplate,
+            cluster: &domain::Cluster,
+            now: chrono::DateTime<chrono::Utc>,
+        ) {
+            check(&store.insert_cluster(template, cluster, &[], op, 1));
             check(&store.accept_resize("", op));
             check(&store.accept_delete("", op, &|id| Ok(id.to_owned())));
             check(&store.finish(op, Outcome::deleted(), now));

@@ -1,11 +1,11 @@
 //! Quotas of projects.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use domain::Result;
+use domain::{Error, Result};
 use sea_query::{Expr, ExprTrait, Query};
 
 use crate::{
-    Store,
+    Store, clusters,
     db::Run,
     failure::Failure,
     row::{Row, row},
@@ -24,7 +24,7 @@ pub struct Quota {
     pub project_id: String,
     /// `Cluster`.
     pub resource: String,
-    /// Most clusters.
+    /// Most clusters; below zero: any number.
     pub hard_limit: i64,
     /// When it was first set.
     pub created_at: DateTime<Utc>,
@@ -44,9 +44,13 @@ async fn read(on: &mut impl Run, project: &str) -> Result<Option<Quota>, Failure
     on.one(&query).await
 }
 
-/// The limit of a project with a row of its own.
-pub(crate) async fn limit(on: &mut impl Run, project: &str) -> Result<Option<i64>, Failure> {
-    Ok(read(on, project).await?.map(|quota| quota.hard_limit))
+/// Refuses one more cluster when there are as many as the project may have.
+pub(crate) async fn check(on: &mut impl Run, project: &str, default: i64) -> Result<(), Failure> {
+    let limit = read(on, project).await?.map_or(default, |quota| quota.hard_limit);
+    if limit >= 0 && clusters::count(on, project).await? >= limit {
+        return Err(Error::QuotaReached { limit }.into());
+    }
+    Ok(())
 }
 
 impl Store {
@@ -57,6 +61,16 @@ impl Store {
     pub async fn quota(&self, project: &str) -> Result<Option<Quota>> {
         let mut db = &self.db;
         read(&mut db, project).await.map_err(|failure| failure.while_doing("read a quota"))
+    }
+
+    /// Refuses one more cluster of a project that has as many as its quota allows: its own one, else `default`. Clusters
+    /// of every status count; a quota below zero is none. What this allows, another create may still use up.
+    ///
+    /// # Errors
+    /// `QuotaReached`.
+    pub async fn check_quota(&self, project: &str, default: i64) -> Result<()> {
+        let mut db = &self.db;
+        check(&mut db, project, default).await.map_err(|failure| failure.while_doing("check a quota"))
     }
 
     /// Sets the cluster quota of a project. A create at the same moment sees the old or the new one.

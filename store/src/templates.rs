@@ -2,7 +2,7 @@
 
 use chrono::SubsecRound;
 use domain::{ClusterTemplate, Error, Ident, Result};
-use sea_query::{Cond, Condition, Expr, ExprTrait, Func, Query, SelectStatement};
+use sea_query::{Cond, Condition, Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement};
 
 use crate::{
     Store,
@@ -127,31 +127,38 @@ impl Store {
         Ok(rows)
     }
 
-    /// Writes every field of an existing template but its ids, owner and time of creation.
+    /// Writes the fields of an existing template in which `after` differs from `before`, but never ids, owner and time of
+    /// creation: two changes of different fields at the same moment both last.
     ///
     /// # Errors
     /// `NotFound` when it is gone.
-    pub async fn save_template(&self, template: &ClusterTemplate) -> Result<()> {
-        let kept = ["id", "uuid", "project_id", "user_id", "created_at"];
-        let columns: Vec<&str> = ClusterTemplate::COLUMNS.iter().copied().filter(|c| !kept.contains(c)).collect();
-        let mut update = template.update(&columns);
-        update.and_where(Expr::col("uuid").eq(template.uuid.as_str()));
-        match (&self.db).run(&update).await.map_err(|failure| failure.while_doing("save a cluster template"))? {
-            0 => Err(Error::NotFound { kind: KIND, ident: template.uuid.clone() }),
-            _ => Ok(()),
-        }
+    pub async fn save_template(&self, before: &ClusterTemplate, after: &ClusterTemplate) -> Result<()> {
+        self.save(before, after, false).await
     }
 
-    /// `true` while a cluster refers to this template.
+    /// The same, unless a cluster refers to the template; a create at the same moment either comes first and keeps it as
+    /// it is, or comes second and finds it changed.
     ///
     /// # Errors
-    /// `Database`.
-    pub async fn template_in_use(&self, uuid: &str) -> Result<bool> {
-        let count: Option<(i64,)> = (&self.db)
-            .one(&users(uuid))
-            .await
-            .map_err(|failure| failure.while_doing("count clusters of a template"))?;
-        Ok(count.is_some_and(|(count,)| count > 0))
+    /// `TemplateReferenced`, `NotFound`.
+    pub async fn save_unused_template(&self, before: &ClusterTemplate, after: &ClusterTemplate) -> Result<()> {
+        self.save(before, after, true).await
+    }
+
+    async fn save(&self, before: &ClusterTemplate, after: &ClusterTemplate, unused: bool) -> Result<()> {
+        let uuid = before.uuid.as_str();
+        let update = &changes(before, after);
+        let saved = self.db.transaction("save a cluster template", |mut tx| async move {
+            Turn::Template(uuid).take(&mut tx).await?;
+            if unused && is_used(&mut tx, uuid).await? {
+                return Err(Error::TemplateReferenced { uuid: uuid.to_owned() }.into());
+            }
+            if tx.run(update).await? == 0 {
+                return Err(Error::NotFound { kind: KIND, ident: uuid.to_owned() }.into());
+            }
+            tx.commit().await
+        });
+        saved.await
     }
 
     /// Deletes a template that no cluster refers to; a create at the same moment either comes first and keeps it, or
@@ -177,14 +184,39 @@ impl Store {
     }
 }
 
-fn users(uuid: &str) -> SelectStatement {
-    let mut select = Query::select();
-    select.expr(Func::count(Expr::col("id"))).from("cluster").and_where(Expr::col("cluster_template_id").eq(uuid));
-    select
+/// An update of what differs, and of the time of change in any case.
+fn changes(before: &ClusterTemplate, after: &ClusterTemplate) -> UpdateStatement {
+    const KEPT: [&str; 5] = ["id", "uuid", "project_id", "user_id", "created_at"];
+    let differs = before
+        .stored()
+        .zip(after.stored())
+        .filter(|((column, old), (_, new))| !KEPT.contains(column) && (old != new || *column == "updated_at"));
+    let columns: Vec<&str> = differs.map(|((column, _), _)| column).collect();
+    let mut update = after.update(&columns);
+    update.and_where(Expr::col("uuid").eq(before.uuid.as_str()));
+    update
 }
 
 async fn is_used(tx: &mut Tx, uuid: &str) -> Result<bool, Failure> {
-    Ok(tx.one::<(i64,)>(&users(uuid)).await?.is_some_and(|(count,)| count > 0))
+    let mut users = Query::select();
+    users.expr(Func::count(Expr::col("id"))).from("cluster").and_where(Expr::col("cluster_template_id").eq(uuid));
+    Ok(tx.one::<(i64,)>(&users).await?.is_some_and(|(count,)| count > 0))
+}
+
+/// Refuses a template that is gone, or whose substance is not what `template` says any more: what was taken from it for a
+/// cluster is old then.
+pub(crate) async fn check_unchanged(tx: &mut Tx, template: &ClusterTemplate) -> Result<(), Failure> {
+    const SURFACE: [&str; 7] = ["id", "name", "public", "hidden", "tags", "created_at", "updated_at"];
+    let uuid = template.uuid.as_str();
+    let found: Option<ClusterTemplate> = tx.one(select().and_where(Expr::col("uuid").eq(uuid))).await?;
+    let Some(now) = found else {
+        return Err(Error::NotFound { kind: KIND, ident: uuid.to_owned() }.into());
+    };
+    if now.stored().zip(template.stored()).any(|((column, now), (_, then))| now != then && !SURFACE.contains(&column)) {
+        let text = format!("The cluster template {uuid} was changed at the same moment. Send the request again.");
+        return Err(Error::Conflict(text).into());
+    }
+    Ok(())
 }
 
 /// The only row that answers to `ident`.

@@ -56,16 +56,31 @@ pub(crate) fn parse(body: &Value) -> Result<Patch> {
     Patch::parse(body, &rules(&[]))
 }
 
-/// No workers at all only where the version allows it.
-pub(crate) fn count_allowed(count: Option<i64>, version: Version) -> Result<()> {
-    if count == Some(0) && !version.zero_nodes_allowed() {
+/// No workers at all only where the version allows it, and no more than the operator does.
+pub(crate) fn count_allowed(count: Option<i64>, ctx: &Ctx) -> Result<()> {
+    if count == Some(0) && !ctx.version.zero_nodes_allowed() {
         return Err(Error::bad_value("node_count", "0", "Value should be greater or equal to 1; 0 needs version 1.10"));
     }
-    Ok(())
+    at_most("node_count", count, ctx.options().magnum_rs.max_node_count)
+}
+
+/// No more masters than the operator allows.
+pub(crate) fn masters_allowed(count: Option<i64>, ctx: &Ctx) -> Result<()> {
+    at_most("master_count", count, ctx.options().magnum_rs.max_node_count)
+}
+
+fn at_most(attribute: &str, count: Option<i64>, most: i64) -> Result<()> {
+    match count {
+        Some(count) if count > most => {
+            let reason = format!("Value should be lower or equal to {most}, the most this service is set up for");
+            Err(Error::bad_value(attribute, &count.to_string(), &reason))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// What the patch changes of a cluster.
-pub(crate) fn apply(patch: &Patch, record: &ClusterRecord, version: Version) -> Result<Changed> {
+pub(crate) fn apply(patch: &Patch, record: &ClusterRecord, ctx: &Ctx) -> Result<Changed> {
     let defaults = [
         ("node_count", json!(1)),
         ("master_count", json!(1)),
@@ -93,7 +108,7 @@ pub(crate) fn apply(patch: &Patch, record: &ClusterRecord, version: Version) -> 
     // While something runs, the size shown may not be the size to come: what is named now is the last word.
     let named = record.cluster.status.is_busy() && patch.attributes().any(|name| name == "node_count");
     let node_count = (named || changed.contains(&"node_count")).then(|| wanted.node_count.unwrap_or(1));
-    count_allowed(node_count, version)?;
+    count_allowed(node_count, ctx)?;
     Ok(Changed {
         node_count,
         health: health.then(|| (wanted.health_status, wanted.health_status_reason.unwrap_or_default())),

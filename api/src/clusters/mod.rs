@@ -49,16 +49,18 @@ pub(crate) struct ClusterDetails {
 pub(crate) async fn create(ctx: Ctx, request: HttpRequest, body: Body<ClusterCreate>) -> Result<HttpResponse, Problem> {
     Query::read(&request, &[])?;
     let wanted = body.0;
-    change::count_allowed(wanted.node_count, ctx.version)?;
+    change::count_allowed(wanted.node_count, &ctx)?;
+    change::masters_allowed(wanted.master_count, &ctx)?;
     let template = ctx.template_of_new_cluster(wanted.cluster_template_id.as_deref().unwrap_or_default()).await?;
     let driver = cluster_type::driver_of(&template, ctx.options())?;
     wanted.check(&template)?;
     ctx.allow(Rule::ClusterCreate)?;
+    ctx.check_quota().await?;
     let new = NewCluster::resolve(wanted, &template, &ctx.caller, ctx.now())?;
     let volume_type = change::looks(&new.cluster, &template, &ctx).await?;
     new.check_masters()?;
     cluster_type::check_cluster(driver, &new, &template, volume_type.as_deref(), ctx.options())?;
-    ctx.accept_create(&new).await?;
+    ctx.accept_create(&new, &template).await?;
     Ok(HttpResponse::Accepted().json(ClusterId { uuid: new.cluster.uuid }))
 }
 
@@ -111,7 +113,7 @@ pub(crate) async fn update(ctx: Ctx, named: Named, request: HttpRequest, body: R
     let patch = change::parse(&body.0)?;
     let record = ctx.cluster(&named.0, Rule::ClusterUpdate, Some(Rule::ClusterUpdateAllProjects)).await?;
     ctx.allow(Rule::ClusterUpdateHealthStatus)?;
-    let changed = change::apply(&patch, &record, ctx.version)?;
+    let changed = change::apply(&patch, &record, &ctx)?;
     ctx.accept_change(&record, &changed, rollback).await?;
     Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid }))
 }

@@ -117,12 +117,13 @@ pub(crate) async fn update(ctx: Ctx, named: Named, request: HttpRequest, body: R
         ctx.allow(Rule::TemplatePublish)?;
     }
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
-    let harmless = check_referenced(&template, &changed, &wanted);
-    if harmless.is_err() && ctx.store().template_in_use(&template.uuid).await? {
-        harmless?;
-    }
+    let harmless = check_referenced(&template, &changed, &wanted).is_ok();
     let after = ClusterTemplate { updated_at: Some(ctx.now()), ..after };
-    ctx.store().save_template(&after).await?;
+    if harmless {
+        ctx.store().save_template(&template, &after).await?;
+    } else {
+        ctx.store().save_unused_template(&template, &after).await?;
+    }
     Ok(HttpResponse::Ok().json(TemplateView::new(after, &ctx.base)))
 }
 

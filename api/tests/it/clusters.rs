@@ -203,6 +203,57 @@ async fn the_quota_holds() {
 }
 
 #[tokio::test]
+async fn the_quota_is_looked_at_before_openstack_is() {
+    let world = World::with(&[("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "1")]).await;
+    world.template(json!({})).await;
+    world.cluster(json!({})).await;
+    world.cloud.clear_calls();
+    let body = crate::world::cluster(json!({"keypair": "no such key", "flavor_id": "no such flavor"}));
+    let answer = world.ask("POST", "/v1/clusters").json(&body).send().await.expect(403);
+    let expect = "Resource limit exceeded: cluster quota of 1 reached";
+    assert_eq!(answer["errors"][0]["title"], expect);
+    assert_eq!(answer["errors"][0]["detail"].as_str().unwrap().split('.').next().unwrap(), expect);
+    assert!(world.cloud.calls().is_empty(), "{:?}", world.cloud.calls());
+    let wrong = crate::world::cluster(json!({"node_count": -1}));
+    world.ask("POST", "/v1/clusters").json(&wrong).send().await.expect(400);
+    let project = world.cloud.seed().account("demo").unwrap().project_id.clone();
+    world.store.set_quota(&project, -1, chrono::Utc::now()).await.unwrap();
+    world.cluster(json!({"name": "green"})).await;
+    world.store.set_quota(&project, 0, chrono::Utc::now()).await.unwrap();
+    world.ask("POST", "/v1/clusters").json(&body).send().await.expect(403);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_quota_of_minus_one_is_none() {
+    let world = World::with(&[("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "-1")]).await;
+    world.template(json!({})).await;
+    for name in ["one", "two", "three"] {
+        world.cluster(json!({"name": name})).await;
+    }
+    world.end().await;
+}
+
+#[tokio::test]
+async fn a_second_delete_brings_its_token() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let uuid = world.cluster(json!({})).await;
+    let path = format!("/v1/clusters/{uuid}");
+    let mut held = Vec::new();
+    for user in ["demo", "reader"] {
+        world.ask("DELETE", &path).by(user).send().await.expect(204);
+        let live = world.store.operations(Some(&uuid), true, 9).await.unwrap();
+        assert_eq!(live.len(), 1, "a cluster is deleted once");
+        let token = world.seal.open(live[0].sealed_token.as_deref().unwrap(), &live[0].id).unwrap();
+        assert_eq!(token.expose(), world.token(user).await);
+        held.push(live[0].id.clone());
+    }
+    assert_eq!(held[0], held[1]);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn pages_follow_each_other() {
     let world = World::new().await;
     world.template(json!({})).await;

@@ -6,6 +6,7 @@
 mod certificates;
 mod clusters;
 mod documents;
+mod oddities;
 mod refusals;
 mod templates;
 mod tenancy;

@@ -111,6 +111,8 @@ settings! {
         delete_deadline: i64 = 3600, range (1, 604_800);
         /// Seconds between two looks at the stack of a busy cluster.
         status_poll_interval: i64 = 10, range (1, 3600);
+        /// Most nodes a request may ask for, masters and workers counted apart. Kubernetes is made for up to 5000.
+        max_node_count: i64 = 5000, range (1, 2_147_483_647);
         /// What to do about several masters, which upstream gives different service account keys: share one key (fix),
         /// refuse the cluster (reject), or only say so in the log (warn).
         multi_master_guard: MultiMasterGuard = "fix";

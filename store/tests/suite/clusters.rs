@@ -18,14 +18,14 @@ pub(crate) async fn round_trip(db: &Fresh) {
     wanted.health_status_reason = [("api".to_owned(), "ok".to_owned())].into();
     let groups = groups(&wanted);
     let create = operation(&wanted, OperationKind::Create);
-    store.insert_cluster(&wanted, &groups, &create, 1).await.unwrap();
+    store.insert_cluster(&template, &wanted, &groups, &create, 1).await.unwrap();
 
     let mut kept = show(&store, &wanted.uuid).await;
     assert!(kept.cluster.id > 0);
     kept.cluster.id = 0;
     kept.nodegroups.iter_mut().for_each(|group| group.id = 0);
     kept.template.iter_mut().for_each(|row| row.id = 0);
-    assert_eq!((kept.cluster, kept.nodegroups, kept.template), (wanted.clone(), groups, Some(template)));
+    assert_eq!((kept.cluster, kept.nodegroups, kept.template), (wanted.clone(), groups, Some(template.clone())));
 
     let mut row = store.operation(&create.id).await.unwrap();
     assert_eq!(row.state, OperationState::Active, "created and live in one transaction");
@@ -33,7 +33,7 @@ pub(crate) async fn round_trip(db: &Fresh) {
     assert_eq!(row, create);
 
     let again = operation(&wanted, OperationKind::Create);
-    assert!(matches!(store.insert_cluster(&wanted, &[], &again, 9).await, Err(Error::Conflict(_))));
+    assert!(matches!(store.insert_cluster(&template, &wanted, &[], &again, 9).await, Err(Error::Conflict(_))));
     assert!(matches!(store.operation(&again.id).await, Err(Error::NotFound { .. })), "nothing of it is left");
 }
 
@@ -43,7 +43,7 @@ pub(crate) async fn tenancy(db: &Fresh) {
     for (name, project, user) in [("a", "p1", "u1"), ("b", "p2", "u2"), ("c", "p1", "u2")] {
         let mut row = cluster(name, &template);
         (row.project_id, row.user_id) = (project.to_owned(), user.to_owned());
-        store.insert_cluster(&row, &groups(&row), &operation(&row, OperationKind::Create), 9).await.unwrap();
+        store.insert_cluster(&template, &row, &groups(&row), &operation(&row, OperationKind::Create), 9).await.unwrap();
     }
     let names = async |scope: Scope| -> Vec<String> {
         let page = store.clusters(&scope, &Page::first(10)).await.unwrap();
@@ -65,7 +65,7 @@ pub(crate) async fn names(db: &Fresh) {
     let template = store.insert_template(&template("t")).await.unwrap();
     for name in ["one", "two", "two"] {
         let row = cluster(name, &template);
-        store.insert_cluster(&row, &[], &operation(&row, OperationKind::Create), 9).await.unwrap();
+        store.insert_cluster(&template, &row, &[], &operation(&row, OperationKind::Create), 9).await.unwrap();
     }
     let one = store.cluster(&Scope::All, &Ident::of("one")).await.unwrap();
     assert!(matches!(store.cluster(&Scope::All, &Ident::of("two")).await, Err(Error::Ambiguous { .. })));
@@ -79,7 +79,7 @@ pub(crate) async fn a_page_is_two_statements(db: &Fresh) {
     let template = store.insert_template(&template("t")).await.unwrap();
     for n in 0..7 {
         let row = cluster(&format!("c{n}"), &template);
-        store.insert_cluster(&row, &groups(&row), &operation(&row, OperationKind::Create), 9).await.unwrap();
+        store.insert_cluster(&template, &row, &groups(&row), &operation(&row, OperationKind::Create), 9).await.unwrap();
     }
     let before = store.statements();
     let page = store.clusters(&Scope::All, &Page::first(5)).await.unwrap();
@@ -97,10 +97,10 @@ pub(crate) async fn quota_is_exact(db: &Fresh) {
     let template = store.insert_template(&template("t")).await.unwrap();
     let creates = (0..50).map(|n| {
         let row = cluster(&format!("c{n}"), &template);
-        let store = store.clone();
+        let (store, template) = (store.clone(), template.clone());
         tokio::spawn(async move {
             let create = operation(&row, OperationKind::Create);
-            store.insert_cluster(&row, &groups(&row), &create, 10).await
+            store.insert_cluster(&template, &row, &groups(&row), &create, 10).await
         })
     });
     let mut refused = 0;
@@ -115,7 +115,7 @@ pub(crate) async fn quota_is_exact(db: &Fresh) {
     assert_eq!(store.operations(None, true, 100).await.unwrap().len(), 10);
     let mut elsewhere = cluster("other", &template);
     elsewhere.project_id = "p2".to_owned();
-    store.insert_cluster(&elsewhere, &[], &operation(&elsewhere, OperationKind::Create), 10).await.unwrap();
+    store.insert_cluster(&template, &elsewhere, &[], &operation(&elsewhere, OperationKind::Create), 10).await.unwrap();
 }
 
 pub(crate) async fn own_quota_row(db: &Fresh) {
@@ -123,18 +123,43 @@ pub(crate) async fn own_quota_row(db: &Fresh) {
     let template = store.insert_template(&template("t")).await.unwrap();
     let create = async || {
         let row = cluster("c", &template);
-        store.insert_cluster(&row, &[], &operation(&row, OperationKind::Create), 0).await
+        store.insert_cluster(&template, &row, &[], &operation(&row, OperationKind::Create), 0).await
     };
     assert!(matches!(create().await, Err(Error::QuotaReached { limit: 0 })));
     store.set_quota(PROJECT, 1, at(0)).await.unwrap();
     create().await.unwrap();
     assert!(matches!(create().await, Err(Error::QuotaReached { limit: 1 })));
+    let early = store.check_quota(PROJECT, 9).await;
+    assert!(
+        matches!(early, Err(Error::QuotaReached { limit: 1 })),
+        "its own row counts, also before there is a cluster"
+    );
+    store.check_quota("p2", 1).await.unwrap();
+    assert!(matches!(store.check_quota("p2", 0).await, Err(Error::QuotaReached { limit: 0 })));
+}
+
+pub(crate) async fn below_zero_is_no_quota(db: &Fresh) {
+    let store = db.store().await;
+    let template = store.insert_template(&template("t")).await.unwrap();
+    let create = async |quota| {
+        let row = cluster("c", &template);
+        store.insert_cluster(&template, &row, &[], &operation(&row, OperationKind::Create), quota).await
+    };
+    create(-1).await.unwrap();
+    create(-1).await.unwrap();
+    store.check_quota(PROJECT, -1).await.unwrap();
+    store.set_quota(PROJECT, 2, at(0)).await.unwrap();
+    assert!(matches!(create(-1).await, Err(Error::QuotaReached { limit: 2 })));
+    store.set_quota(PROJECT, -1, at(1)).await.unwrap();
+    create(1).await.unwrap();
+    store.check_quota(PROJECT, 1).await.unwrap();
 }
 
 pub(crate) async fn template_must_exist(db: &Fresh) {
     let store = db.store().await;
-    let row = cluster("c", &template("never stored"));
-    let refused = store.insert_cluster(&row, &[], &operation(&row, OperationKind::Create), 9).await;
+    let template = template("never stored");
+    let row = cluster("c", &template);
+    let refused = store.insert_cluster(&template, &row, &[], &operation(&row, OperationKind::Create), 9).await;
     assert!(matches!(refused, Err(Error::NotFound { kind: "ClusterTemplate", .. })));
     assert_eq!(store.cluster_count(PROJECT).await.unwrap(), 0);
 }

@@ -189,7 +189,7 @@ pub(crate) async fn creating(store: &Store) -> (ClusterRecord, Operation) {
     store.insert_template(&template).await.unwrap();
     let cluster = cluster("c", &template);
     let create = operation(&cluster, OperationKind::Create);
-    store.insert_cluster(&cluster, &groups(&cluster), &create, 100).await.unwrap();
+    store.insert_cluster(&template, &cluster, &groups(&cluster), &create, 100).await.unwrap();
     (show(store, &cluster.uuid).await, store.operation(&create.id).await.unwrap())
 }
 

@@ -111,10 +111,11 @@ macro_rules! suite {
             ],
             templates: [
                 round_trip, visibility, names, save_keeps_owner, referenced_ones_stay,
-                delete_and_create_do_not_pass_each_other,
+                delete_and_create_do_not_pass_each_other, change_and_create_do_not_pass_each_other,
+                a_new_name_does_not_stop_a_create,
             ],
             clusters: [
-                round_trip, tenancy, names, a_page_is_two_statements, quota_is_exact, own_quota_row, template_must_exist,
+                round_trip, tenancy, names, a_page_is_two_statements, quota_is_exact, own_quota_row, below_zero_is_no_quota, template_must_exist,
                 broken_rows_do_not_break_the_page, health_is_written_alone, hostile_text_is_only_text,
             ],
             paging: [

@@ -11,7 +11,7 @@ async fn filled(store: &Store, keypairs: &[Option<&str>]) {
     for (n, keypair) in keypairs.iter().enumerate() {
         let mut row = cluster(&format!("c{n}"), &template);
         row.keypair = keypair.map(str::to_owned);
-        store.insert_cluster(&row, &[], &operation(&row, OperationKind::Create), 1000).await.unwrap();
+        store.insert_cluster(&template, &row, &[], &operation(&row, OperationKind::Create), 1000).await.unwrap();
     }
 }
 

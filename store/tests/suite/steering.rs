@@ -141,7 +141,7 @@ async fn idle(store: &Store, project: &str, stack: Option<&str>, status: Status)
     let mut cluster = cluster("c", &template);
     project.clone_into(&mut cluster.project_id);
     let create = operation(&cluster, OperationKind::Create);
-    store.insert_cluster(&cluster, &groups(&cluster), &create, 100).await.unwrap();
+    store.insert_cluster(&template, &cluster, &groups(&cluster), &create, 100).await.unwrap();
     let op = claimed(store, &create.id, "w", 0).await;
     let (mut done, groups) = with_status(&show(store, &cluster.uuid).await, status);
     done.stack_id = stack.map(str::to_owned);

@@ -1,6 +1,6 @@
 //! Cluster templates.
 
-use domain::{Error, Ident, OperationKind};
+use domain::{ClusterTemplate, Error, Ident, OperationKind};
 use store::{Page, Scope};
 
 use super::{Fresh, fixtures::*};
@@ -66,28 +66,41 @@ pub(crate) async fn names(db: &Fresh) {
 
 pub(crate) async fn save_keeps_owner(db: &Fresh) {
     let store = db.store().await;
-    let mut row = store.insert_template(&template("t")).await.unwrap();
+    let before = store.insert_template(&template("t")).await.unwrap();
+    let mut row = before.clone();
     row.name = Some("renamed".to_owned());
     row.public = true;
     row.updated_at = Some(at(5));
     let mut saved = row.clone();
     saved.project_id = "somebody else".to_owned();
-    store.save_template(&saved).await.unwrap();
+    store.save_template(&before, &saved).await.unwrap();
     let mut kept = store.template(&Scope::All, &Ident::of(&row.uuid)).await.unwrap();
     kept.id = row.id;
     assert_eq!(kept, row);
     let missing = template("missing");
-    assert!(matches!(store.save_template(&missing).await, Err(Error::NotFound { .. })));
+    assert!(matches!(store.save_template(&missing, &missing).await, Err(Error::NotFound { .. })));
+    assert!(matches!(store.save_unused_template(&missing, &missing).await, Err(Error::NotFound { .. })));
+    // Somebody who read the template before that changes something else.
+    let hidden = ClusterTemplate { hidden: true, ..before.clone() };
+    store.save_unused_template(&before, &hidden).await.unwrap();
+    let kept = store.template(&Scope::All, &Ident::of(&row.uuid)).await.unwrap();
+    assert_eq!((kept.name.as_deref(), kept.public, kept.hidden), (Some("renamed"), true, true));
 }
 
 pub(crate) async fn referenced_ones_stay(db: &Fresh) {
     let store = db.store().await;
     let (record, _) = creating(&store).await;
     let used = record.cluster.cluster_template_id;
-    assert!(store.template_in_use(&used).await.unwrap());
+    let before = record.template.unwrap();
+    let other = ClusterTemplate { flavor_id: Some("other".to_owned()), ..before.clone() };
+    assert!(matches!(store.save_unused_template(&before, &other).await, Err(Error::TemplateReferenced { .. })));
+    assert_eq!(store.template(&Scope::All, &Ident::of(&used)).await.unwrap(), before);
+    let renamed = ClusterTemplate { name: Some("renamed".to_owned()), ..before.clone() };
+    store.save_template(&before, &renamed).await.unwrap();
     assert!(matches!(store.delete_template(&used).await, Err(Error::TemplateReferenced { .. })));
     let free = store.insert_template(&template("free")).await.unwrap();
-    assert!(!store.template_in_use(&free.uuid).await.unwrap());
+    let changed = ClusterTemplate { flavor_id: Some("other".to_owned()), ..free.clone() };
+    store.save_unused_template(&free, &changed).await.unwrap();
     store.delete_template(&free.uuid).await.unwrap();
     assert!(matches!(store.delete_template(&free.uuid).await, Err(Error::NotFound { .. })));
 }
@@ -99,12 +112,53 @@ pub(crate) async fn delete_and_create_do_not_pass_each_other(db: &Fresh) {
         let template = store.insert_template(&template("t")).await.unwrap();
         let cluster = cluster("c", &template);
         let (groups, create) = (groups(&cluster), operation(&cluster, OperationKind::Create));
-        let (deleted, created) =
-            tokio::join!(store.delete_template(&template.uuid), store.insert_cluster(&cluster, &groups, &create, 1000));
+        let (deleted, created) = tokio::join!(
+            store.delete_template(&template.uuid),
+            store.insert_cluster(&template, &cluster, &groups, &create, 1000)
+        );
         match (deleted, created) {
             (Ok(()), Err(Error::NotFound { kind: "ClusterTemplate", .. })) => {}
             (Err(Error::TemplateReferenced { .. }), Ok(())) => {}
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// A cluster is made of the template as it is in the end, or of none.
+pub(crate) async fn change_and_create_do_not_pass_each_other(db: &Fresh) {
+    let store = db.store().await;
+    for round in 0..10 {
+        let before = store.insert_template(&template("t")).await.unwrap();
+        let after = ClusterTemplate { flavor_id: Some("other".to_owned()), ..before.clone() };
+        let cluster = cluster("c", &before);
+        let (groups, create) = (groups(&cluster), operation(&cluster, OperationKind::Create));
+        let (saved, created) = tokio::join!(
+            store.save_unused_template(&before, &after),
+            store.insert_cluster(&before, &cluster, &groups, &create, 1000)
+        );
+        let kept = store.template(&Scope::All, &Ident::of(&before.uuid)).await.unwrap().flavor_id;
+        match (saved, created) {
+            (Ok(()), Err(Error::Conflict(_))) => assert_eq!(kept, after.flavor_id, "round {round}"),
+            (Err(Error::TemplateReferenced { .. }), Ok(())) => assert_eq!(kept, before.flavor_id, "round {round}"),
+            other => panic!("round {round}: {other:?}"),
+        }
+    }
+}
+
+/// What does not concern clusters may change under a create.
+pub(crate) async fn a_new_name_does_not_stop_a_create(db: &Fresh) {
+    let store = db.store().await;
+    let before = store.insert_template(&template("t")).await.unwrap();
+    let after = ClusterTemplate {
+        name: Some("renamed".to_owned()),
+        public: true,
+        hidden: true,
+        tags: Some("x".to_owned()),
+        updated_at: Some(at(9)),
+        ..before.clone()
+    };
+    store.save_template(&before, &after).await.unwrap();
+    let cluster = cluster("c", &before);
+    let create = operation(&cluster, OperationKind::Create);
+    store.insert_cluster(&before, &cluster, &groups(&cluster), &create, 1000).await.unwrap();
 }
