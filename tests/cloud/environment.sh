@@ -8,26 +8,44 @@ seed_passwords() {
         jq -Rn '[inputs | split(" ") | {(.[0]): .[1]}] | add'
 }
 
+# Lines of type, name and URL.
+seed_endpoints() {
+    cat <<TEXT
+identity keystone $(url_of keystone)/v3
+placement placement $(url_of placement)
+image glance $(url_of glance-api)
+compute nova $(url_of nova-api)/v2.1
+network neutron $(url_of neutron-api)
+orchestration heat $(url_of heat-api)/v1/%(tenant_id)s
+cloudformation heat-cfn $(url_of heat-api-cfn)/v1
+key-manager barbican $(url_of barbican-api)
+load-balancer octavia $(url_of octavia-api)
+volumev3 cinderv3 $(url_of cinder-api)/v3/%(tenant_id)s
+block-storage cinder $(url_of cinder-api)/v3/%(tenant_id)s
+container-infra magnum $(url_of container-infra)/v1
+TEXT
+}
+
 seed() {
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 OS_AUTH_URL="$keystone_url/v3" OS_REGION_NAME="$region" \
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 OS_AUTH_URL="$(url_of keystone)/v3" OS_REGION_NAME="$region" \
         SEED_PASSWORDS="$(seed_passwords)" SEED_FILE="$state/seed.json" \
-        SEED_CONTAINER_INFRA="http://127.0.0.1:$container_infra_port/v1" timeout 120 /usr/bin/python3 "$here/seed.py" "$1"
+        SEED_ENDPOINTS="$(seed_endpoints)" timeout 120 /usr/bin/python3 "$here/seed.py" "$1"
 }
 
 user_lines() {
     local name=$1
-    printf 'export OS_%s=%q\n' AUTH_URL "$keystone_url/v3" IDENTITY_API_VERSION 3 AUTH_TYPE password \
+    printf 'export OS_%s=%q\n' AUTH_URL "$(url_of keystone)/v3" IDENTITY_API_VERSION 3 AUTH_TYPE password \
         USERNAME "$name" PASSWORD "$(password "user $name")" PROJECT_NAME "$name" USER_DOMAIN_NAME Default \
         PROJECT_DOMAIN_NAME Default REGION_NAME "$region" INTERFACE public
 }
 
 cloud_lines() {
     local name upper
-    printf 'export TEST_CLOUD_%s=%q\n' DIR "$state" ENV "$state/env" AUTH_URL "$keystone_url/v3" REGION "$region" \
+    printf 'export TEST_CLOUD_%s=%q\n' DIR "$state" ENV "$state/env" AUTH_URL "$(url_of keystone)/v3" REGION "$region" \
         DATABASE_URL "mysql://magnum:$(password 'database magnum')@127.0.0.1:$(port_of mariadb)/magnum" \
         BROKER_URL "amqp://magnum:$(password 'broker magnum')@127.0.0.1:$(port_of rabbitmq)/magnum" \
         MEMCACHED "127.0.0.1:$(port_of memcached)" \
-        CONTAINER_INFRA_PORT "$container_infra_port" DISCOVERY_URL "http://127.0.0.1:$(port_of discovery)/new?size=%(size)d" \
+        CONTAINER_INFRA_PORT "$(port_of container-infra)" DISCOVERY_URL "$(url_of discovery)/new?size=%(size)d" \
         SERVICE_USER magnum SERVICE_PASSWORD "$(password 'user magnum')" SERVICE_PROJECT service \
         TRUSTEE_DOMAIN magnum TRUSTEE_DOMAIN_ADMIN trustee_domain_admin \
         TRUSTEE_DOMAIN_ADMIN_PASSWORD "$(password 'user trustee_domain_admin')" \

@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # what is defined here is used in the other files
 # What the commands of the test cloud share: the private folder, processes, bounded waits, ports, passwords, rendering.
 #
 # Promises: every process is known by its id together with its start time, so that a reused id is never taken for ours;
@@ -11,8 +12,6 @@ state=${MAGNUM_CLOUD_DIR:-${CARGO_TARGET_DIR:-$root/target}/cloud}
 [[ $state == /* ]] || state=$PWD/$state
 region=RegionOne
 compute_host=node-1
-container_infra_port=${MAGNUM_CLOUD_SERVICE_PORT:-9511}
-token_seconds=${MAGNUM_CLOUD_TOKEN_SECONDS:-43200}
 
 say() { printf 'cloud: %s\n' "$*" >&2; }
 die() { say "$*"; exit 1; }
@@ -145,7 +144,8 @@ side_by_side() {
     shift
     for name in "$@"; do
         while [ ${#names[@]} -ge "$width" ]; do reap; done
-        ( (set -e; "$name") >>"$state/log/setup-${name#*_}.log" 2>&1 9>&- ) &
+        # They keep the lock: should this script be killed, the next one waits until they have ended.
+        (set -e; "$name") >>"$state/log/setup-${name#*_}.log" 2>&1 &
         names[$!]=$name
     done
     while [ ${#names[@]} -gt 0 ]; do reap; done
@@ -210,3 +210,16 @@ render() {
     [ -z "$left" ] || die "no value for $left in $*"
     printf '%s' "$text"
 }
+
+# shellcheck source=packages.sh
+. "$here/packages.sh"
+# shellcheck source=environment.sh
+. "$here/environment.sh"
+# shellcheck source=services/backing.sh
+. "$here/services/backing.sh"
+# shellcheck source=services/configuration.sh
+. "$here/services/configuration.sh"
+# shellcheck source=services/table.sh
+. "$here/services/table.sh"
+# shellcheck source=services/schemas.sh
+. "$here/services/schemas.sh"

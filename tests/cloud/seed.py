@@ -19,20 +19,7 @@ from keystoneauth1.identity import v3
 REGION = os.environ["OS_REGION_NAME"]
 PASSWORDS = json.loads(os.environ["SEED_PASSWORDS"])
 SEED_FILE = os.environ["SEED_FILE"]
-ENDPOINTS = [
-    ("identity", "keystone", "http://127.0.0.1:5000/v3"),
-    ("placement", "placement", "http://127.0.0.1:8778"),
-    ("image", "glance", "http://127.0.0.1:9292"),
-    ("compute", "nova", "http://127.0.0.1:8774/v2.1"),
-    ("network", "neutron", "http://127.0.0.1:9696"),
-    ("orchestration", "heat", "http://127.0.0.1:8004/v1/%(tenant_id)s"),
-    ("cloudformation", "heat-cfn", "http://127.0.0.1:8000/v1"),
-    ("key-manager", "barbican", "http://127.0.0.1:9311"),
-    ("load-balancer", "octavia", "http://127.0.0.1:9876"),
-    ("volumev3", "cinderv3", "http://127.0.0.1:8776/v3/%(tenant_id)s"),
-    ("block-storage", "cinder", "http://127.0.0.1:8776/v3/%(tenant_id)s"),
-    ("container-infra", "magnum", os.environ["SEED_CONTAINER_INFRA"]),
-]
+ENDPOINTS = [line.split(" ") for line in os.environ["SEED_ENDPOINTS"].splitlines()]
 ROLES = ["service", "creator", "observer", "audit", "load-balancer_member", "load-balancer_admin",
          "heat_stack_owner", "heat_stack_user"]
 SERVICE_USERS = ["placement", "glance", "nova", "neutron", "heat", "barbican", "cinder", "octavia", "magnum"]

@@ -4,8 +4,6 @@
 # Promises: nothing under /etc is written; of the packages' files there only what belongs to the code is read (paste
 # files, Heat's environment.d, Cinder's resource filters); a configuration is written anew at each start of its service.
 
-keystone_url=http://127.0.0.1:5000
-
 configuration() { echo "$state/conf/$1"; }
 
 write_configuration() {
@@ -19,7 +17,7 @@ write_configuration() {
         *) parts=("$here/conf/common.conf" "$here/conf/database.conf") ;;
     esac
     render "${parts[@]}" "$here/conf/$service.conf" service="$service" data="$state/data/$service" region="$region" \
-        keystone="$keystone_url" memcached="127.0.0.1:$(chosen_port memcached)" \
+        keystone="$(url_of keystone)" memcached="127.0.0.1:$(chosen_port memcached)" \
         transport_url="rabbit://openstack:$(password 'broker openstack')@127.0.0.1:$(chosen_port rabbitmq)/" \
         database="$(database_url "$service")" password="$(password "user $service")" \
         placement_password="$(password 'user placement')" neutron_password="$(password 'user neutron')" \
@@ -30,9 +28,9 @@ write_configuration() {
 
 configure() {
     case $1 in
-        keystone) write_configuration keystone keystone.conf token_seconds="$token_seconds" ;;
+        keystone) write_configuration keystone keystone.conf token_seconds="${MAGNUM_CLOUD_TOKEN_SECONDS:-43200}" ;;
         placement) write_configuration placement placement.conf ;;
-        glance) write_configuration glance glance.conf ;;
+        glance) write_configuration glance glance.conf port="$(port_of glance-api)" ;;
         nova)
             write_configuration nova nova.conf fixed_key="$(password 'nova volumes')$(password 'nova volumes 2')"
             render "$here/conf/nova-databases.conf" database="$(database_url nova)" \
@@ -41,15 +39,15 @@ configure() {
         neutron) write_configuration neutron neutron.conf ;;
         heat)
             write_configuration heat heat.conf domain_password="$(password 'user heat_domain_admin')" \
-                encryption_key="$(password 'heat parameters')"
+                encryption_key="$(password 'heat parameters')" cfn="$(url_of heat-api-cfn)"
             ;;
         # Barbican looks at no command line and no variable, only into the home folder and /etc.
         barbican)
-            write_configuration barbican barbican.conf kek="$(password 'barbican kek' | base64 -w 0)"
+            write_configuration barbican barbican.conf url="$(url_of barbican-api)" kek="$(password 'barbican kek' | base64 -w 0)"
             mkdir -p "$state/data/barbican/.barbican"
             ln -sfn "$(configuration barbican)/barbican.conf" "$state/data/barbican/.barbican/barbican.conf"
             ;;
-        cinder) write_configuration cinder cinder.conf ;;
+        cinder) write_configuration cinder cinder.conf glance="$(url_of glance-api)" ;;
         octavia)
             write_configuration octavia octavia.conf ca_passphrase="$(password 'octavia ca')" \
                 heartbeat_key="$(password 'octavia heartbeat')" certs_passphrase="$(password 'octavia certificates')" \

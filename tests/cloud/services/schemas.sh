@@ -15,7 +15,8 @@ prepare_keystone() {
 }
 
 keystone_tables() {
-    local manage=(keystone-manage --config-file "$1") me
+    local manage=(keystone-manage --config-file "$1") me url
+    url=$(url_of keystone)/v3
     me=$(id -un)
     mkdir -p "$state/data/keystone/fernet-keys" "$state/data/keystone/credential-keys"
     chmod 700 "$state/data/keystone/fernet-keys" "$state/data/keystone/credential-keys"
@@ -23,8 +24,7 @@ keystone_tables() {
     "${manage[@]}" fernet_setup --keystone-user "$me" --keystone-group "$(id -gn)"
     "${manage[@]}" credential_setup --keystone-user "$me" --keystone-group "$(id -gn)"
     OS_BOOTSTRAP_PASSWORD=$(password 'user admin') "${manage[@]}" bootstrap --bootstrap-region-id "$region" \
-        --bootstrap-admin-url "$keystone_url/v3" --bootstrap-internal-url "$keystone_url/v3" \
-        --bootstrap-public-url "$keystone_url/v3"
+        --bootstrap-admin-url "$url" --bootstrap-internal-url "$url" --bootstrap-public-url "$url"
 }
 
 prepare_nova() {

@@ -9,7 +9,9 @@ all_services=(
     nova-compute cinder-volume octavia-api octavia-worker discovery
 )
 
-declare -A fixed_ports=(
+# The usual ports of OpenStack, to which MAGNUM_CLOUD_PORT_OFFSET is added when the cloud is made: so a machine can have
+# several of them.
+declare -A usual_ports=(
     [keystone]=5000 [placement]=8778 [glance-api]=9292 [nova-api]=8774 [neutron-api]=9696 [heat-api]=8004
     [heat-api-cfn]=8000 [barbican-api]=9311 [cinder-api]=8776 [octavia-api]=9876 [discovery]=8087
 )
@@ -17,9 +19,12 @@ declare -A fixed_ports=(
 port_of() {
     case $1 in
         mariadb | epmd | rabbitmq | memcached) chosen_port "$1" ;;
-        *) echo "${fixed_ports[$1]:-}" ;;
+        container-infra) echo $((9511 + $(chosen_port offset))) ;;
+        *) [ -z "${usual_ports[$1]:-}" ] || echo $((usual_ports[$1] + $(chosen_port offset))) ;;
     esac
 }
+
+url_of() { echo "http://127.0.0.1:$(port_of "$1")"; }
 
 known_service() {
     local name
@@ -117,7 +122,7 @@ service_ready() {
         nova-* | cinder-*)
             if [ -n "$(port_of "$1")" ]; then http_answers "$(port_of "$1")"; else signs_of_life "$1"; fi
             ;;
-        octavia-worker) log_since_start octavia-worker | grep -q 'Starting consumer' ;;
+        octavia-worker) grep -q 'Starting consumer' < <(log_since_start octavia-worker) ;;
         *) http_answers "$(port_of "$1")" ;;
     esac
 }
