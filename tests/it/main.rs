@@ -9,5 +9,6 @@ mod faults;
 mod flows;
 mod hidden;
 mod inflight;
+mod many;
 mod mishaps;
 mod world;
