@@ -1,0 +1,147 @@
+"""What the cluster's trustee may do, and whether the certificates that a node got are what Kubernetes needs."""
+
+import datetime
+import ipaddress
+import subprocess
+
+import requests
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+SECONDS = 60
+BOTH = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH}
+CLIENT = {ExtendedKeyUsageOID.CLIENT_AUTH}
+API_NAMES = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+FOLDER = "etc/kubernetes/certs"
+
+
+def log_in(parameters, scope=None):
+    """The answer of Keystone to the trustee's password."""
+    user = {"id": parameters["TRUSTEE_USER_ID"], "password": parameters["TRUSTEE_PASSWORD"]}
+    body = {"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}}
+    if scope:
+        body["auth"]["scope"] = scope
+    return requests.post(f"{parameters['AUTH_URL']}/auth/tokens", json=body, timeout=SECONDS)
+
+
+def trustee_findings(parameters, project):
+    """The trustee may log in, fetch the CA, act in the project by its trust, and never become an administrator."""
+    unscoped = log_in(parameters)
+    if unscoped.status_code != 201:
+        yield f"the trustee cannot log in: {unscoped.status_code}"
+        return
+    yield from _trust(parameters, project)
+    url = parameters["MAGNUM_URL"]
+    headers = {"X-Auth-Token": unscoped.headers["X-Subject-Token"], "OpenStack-API-Version": "container-infra latest"}
+    answer = requests.get(f"{url}/certificates/{parameters['CLUSTER_UUID']}", headers=headers, timeout=SECONDS)
+    if answer.status_code != 200:
+        yield f"the trustee cannot fetch the CA: {answer.status_code} {answer.text[:200]}"
+        return
+    for group in ["system:masters", "system:masters,O=system:nodes"]:
+        body = {"cluster_uuid": parameters["CLUSTER_UUID"], "csr": _administrators_request(group)}
+        answer = requests.post(f"{url}/certificates", json=body, headers=headers, timeout=SECONDS)
+        if answer.status_code not in (400, 403):
+            yield f"a node's request for a certificate of group {group} was answered with {answer.status_code}"
+
+
+def _trust(parameters, project):
+    scoped = log_in(parameters, {"OS-TRUST:trust": {"id": parameters["TRUST_ID"]}})
+    if scoped.status_code != 201:
+        yield f"the trustee cannot use the trust: {scoped.status_code}"
+        return
+    token = scoped.json()["token"]
+    if token["project"]["id"] != project:
+        yield f"the trust is for project {token['project']['id']}, the server is in {project}"
+    if "admin" in {role["name"] for role in token["roles"]}:
+        yield "the trust makes a node an administrator"
+
+
+def _administrators_request(groups):
+    names = [x509.NameAttribute(NameOID.COMMON_NAME, "intruder")]
+    names += [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups.split(",O=")]
+    key = ec.generate_private_key(ec.SECP256R1())
+    request = x509.CertificateSigningRequestBuilder().subject_name(x509.Name(names)).sign(key, hashes.SHA256())
+    return request.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def findings(root, parameters, role, addresses):
+    """Everything wrong with the certificates in a node's root file system."""
+    authority = load(root, "ca")
+    if not authority.extensions.get_extension_for_class(x509.BasicConstraints).value.ca:
+        yield "the CA's certificate is no CA's"
+    node = parameters["INSTANCE_NAME"]
+    wanted = {
+        "kubelet": (f"system:node:{node}", "system:nodes", [node], [addresses[0]], BOTH),
+        "proxy": ("system:kube-proxy", "system:node-proxier", [], [], CLIENT),
+    }
+    if role == "master":
+        portal = ipaddress.ip_network(parameters["PORTAL_NETWORK_CIDR"])
+        names = [*API_NAMES, f"kubernetes.default.svc.{parameters['DNS_CLUSTER_DOMAIN']}"]
+        wanted["server"] = ("kubernetes", None, names, [*addresses, "127.0.0.1", str(portal[1])], BOTH)
+    for name, expected in wanted.items():
+        for finding in one(root, name, authority, *expected):
+            yield f"certificate {name}: {finding}"
+
+
+def load(root, name):
+    return x509.load_pem_x509_certificate(root.read(f"{FOLDER}/{name}.crt").encode())
+
+
+def one(root, name, authority, common_name, organization, names, addresses, usage):
+    """Chain, dates, subject, names, usage and key of one certificate."""
+    try:
+        certificate = load(root, name)
+        certificate.verify_directly_issued_by(authority)
+    except (ValueError, TypeError) as error:
+        yield f"not of this CA: {error}"
+        return
+    yield from _strict(root, name, usage)
+    now = datetime.datetime.now(datetime.UTC)
+    if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc - datetime.timedelta(days=30):
+        yield f"valid from {certificate.not_valid_before_utc} to {certificate.not_valid_after_utc}"
+    found = [attribute.value for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
+    if found != [common_name]:
+        yield f"common name {found}, not {common_name}"
+    found = [attribute.value for attribute in certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)]
+    if found != ([organization] if organization else []):
+        yield f"organization {found}, not {organization}"
+    yield from _extensions(certificate, names, addresses, usage)
+    key = serialization.load_pem_private_key(root.read(f"{FOLDER}/{name}.key").encode(), None)
+    if key.public_key() != certificate.public_key():
+        yield "the key is another one's"
+
+
+def _strict(root, name, usage):
+    folder = root.path / FOLDER
+    for purpose in ["sslclient"] + (["sslserver"] if usage == BOTH else []):
+        done = subprocess.run(
+            ["openssl", "verify", "-x509_strict", "-purpose", purpose, "-CAfile", folder / "ca.crt", folder / f"{name}.crt"],
+            capture_output=True, text=True, timeout=SECONDS, check=False,
+        )
+        if done.returncode != 0:
+            yield f"OpenSSL refuses it as {purpose}: {done.stderr.strip()}"
+
+
+def _extensions(certificate, names, addresses, usage):
+    extensions = certificate.extensions
+    try:
+        alternatives = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        found = {*alternatives.get_values_for_type(x509.DNSName)}
+        found |= {str(address) for address in alternatives.get_values_for_type(x509.IPAddress)}
+    except x509.ExtensionNotFound:
+        found = set()
+    missing = [name for name in [*names, *addresses] if name and name not in found]
+    if missing:
+        yield f"not for {missing}, only for {sorted(found)}"
+    try:
+        allowed = set(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
+        is_authority = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound as error:
+        yield str(error)
+        return
+    if allowed != usage:
+        yield f"may be used for {[one._name for one in allowed]}"
+    if is_authority:
+        yield "may sign others"

@@ -1,0 +1,85 @@
+"""The player as a process: `python -m player.main FOLDER`, with TEST_CLOUD_ENV naming the cloud's environment file.
+
+It looks at all servers every second and plays those of clusters. Tests and player meet in the folder alone:
+
+- `nodes/SERVER_ID/record.json` says what became of a node: status, findings, addresses, where its API listens;
+- `nodes/SERVER_ID/log` is the output of its scripts;
+- `orders/NAME.json` is an order of a test for servers whose name begins with NAME: {"hold": true} lets them wait,
+  {"break": {"COMMAND": "what it says"}} lets a command fail on them.
+"""
+
+import json
+import os
+import re
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from . import cloud
+from .node import Node
+
+OF_A_CLUSTER = re.compile(r".+-[0-9a-f]{12}-(master|minion)-\d+$")
+LOOK_SECONDS = 1
+
+
+def read_orders(folder, name):
+    """All orders for a server, the more particular ones winning."""
+    found = {}
+    for path in sorted(folder.glob("*.json"), key=lambda path: len(path.stem)):
+        if name.startswith(path.stem):
+            try:
+                found |= json.loads(path.read_text())
+            except (ValueError, FileNotFoundError):
+                continue
+    return found
+
+
+class Player:
+    """All nodes of all clusters."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.orders = self.folder / "orders"
+        self.orders.mkdir(parents=True, exist_ok=True)
+        self.view = cloud.View(cloud.settings())
+        self.nodes = {}
+        self.clusters = {}
+
+    def look(self):
+        """Begins with servers that have become ACTIVE, ends those that are gone."""
+        servers = {server["id"]: server for server in self.view.servers()}
+        for identity, server in servers.items():
+            if identity not in self.nodes and server["status"] == "ACTIVE" and OF_A_CLUSTER.fullmatch(server["name"]):
+                node = Node(server, self.view, self.folder / "nodes", self.clusters, lambda name: read_orders(self.orders, name))
+                self.nodes[identity] = node
+                node.thread.start()
+        for identity in [identity for identity in self.nodes if identity not in servers]:
+            threading.Thread(target=self.nodes.pop(identity).end, daemon=True).start()
+
+    def end(self):
+        for node in self.nodes.values():
+            node.ended.set()
+            node.root.kill()
+
+
+def main(folder):
+    stop = threading.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(one, lambda *_: stop.set())
+    player = Player(folder)
+    parent = os.getppid()
+    print("player: ready", flush=True)
+    while not stop.is_set() and os.getppid() == parent:
+        try:
+            player.look()
+        except Exception as error:  # noqa: BLE001 - services are restarted under it
+            print(f"player: cannot see the servers: {type(error).__name__}: {error}", file=sys.stderr, flush=True)
+            time.sleep(LOOK_SECONDS)
+        stop.wait(LOOK_SECONDS)
+    player.end()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
