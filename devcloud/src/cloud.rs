@@ -38,6 +38,8 @@ pub struct Settings {
     pub octavia: bool,
     /// How long a load balancer stays in `PENDING_DELETE`.
     pub balancer_delay: Duration,
+    /// Whether an operator has been here for a Magnum service: its user, the role service, its trustee domain.
+    pub set_up: bool,
 }
 
 impl Default for Settings {
@@ -54,6 +56,7 @@ impl Default for Settings {
             foreign_stacks: true,
             octavia: true,
             balancer_delay: Duration::ZERO,
+            set_up: true,
         }
     }
 }

@@ -27,7 +27,8 @@ pub struct Account {
 
 /// Ids, names and passwords of the seeded objects.
 pub struct Seed {
-    /// Accounts: `demo` in demo, `admin` in admin, `magnum` in service, `other` in other, `reader` in demo.
+    /// Accounts: `demo` in demo, `admin` in admin, `magnum` in service, `other` in other, `reader` in demo. Without
+    /// [`crate::Settings::set_up`] there is no `magnum`, and the trustee domain and its administrator are blank.
     pub accounts: Vec<Account>,
     /// Id of the trustee domain `magnum`.
     pub trustee_domain_id: String,
@@ -123,20 +124,18 @@ pub(crate) fn plant(world: &mut World) -> Seed {
 }
 
 fn plant_people(world: &mut World) -> (Vec<Account>, String, Account) {
-    let with_octavia = world.settings.octavia;
+    let (with_octavia, set_up) = (world.settings.octavia, world.settings.set_up);
     let life = world.settings.token_life;
     let people = &mut world.directory;
     people.set_token_life(life);
     people.plant_services(with_octavia);
     people.add_domain("default", "Default");
-    let trustee_domain_id = people.add_domain(&hex_id(), "magnum");
-    people.set_trustee_domain(&trustee_domain_id);
-    for role in ROLES {
+    for role in ROLES.into_iter().filter(|role| set_up || *role != "service") {
         people.add_role(role);
     }
     let mut accounts = Vec::new();
     let mut projects = BTreeMap::new();
-    for (user, project, roles) in ACCOUNTS {
+    for (user, project, roles) in ACCOUNTS.into_iter().filter(|(user, ..)| set_up || *user != "magnum") {
         let project_id =
             projects.entry(project).or_insert_with(|| people.add_project(&hex_id(), project, "default")).clone();
         let password = if user == "demo" { "demo".to_owned() } else { hex_id() };
@@ -144,22 +143,32 @@ fn plant_people(world: &mut World) -> (Vec<Account>, String, Account) {
         for role in roles {
             people.assign(&user_id, Target::Project(project_id.clone()), role);
         }
+        if user == "admin" {
+            people.assign(&user_id, Target::System, "admin");
+        }
         let (user, project, domain) = (user.to_owned(), project.to_owned(), "Default".to_owned());
         accounts.push(Account { user, user_id, password, project, project_id, domain });
     }
-    let password = hex_id();
-    let name = "trustee_domain_admin";
-    let user_id = people.add_user(name, &trustee_domain_id, &password, json!({}));
-    people.assign(&user_id, Target::Domain(trustee_domain_id.clone()), "admin");
-    people.set_trustee_admin(&user_id);
-    let trustee_admin = Account {
-        user: name.to_owned(),
-        user_id,
-        password,
-        project: String::new(),
-        project_id: String::new(),
-        domain: "magnum".to_owned(),
+    let blank = String::new;
+    let mut trustee_admin = Account {
+        user: blank(),
+        user_id: blank(),
+        password: blank(),
+        project: blank(),
+        project_id: blank(),
+        domain: blank(),
     };
+    let mut trustee_domain_id = blank();
+    if set_up {
+        trustee_domain_id = people.add_domain(&hex_id(), "magnum");
+        people.set_trustee_domain(&trustee_domain_id);
+        let (name, password) = ("trustee_domain_admin", hex_id());
+        let user_id = people.add_user(name, &trustee_domain_id, &password, json!({}));
+        people.assign(&user_id, Target::Domain(trustee_domain_id.clone()), "admin");
+        people.set_trustee_admin(&user_id);
+        let (user, domain) = (name.to_owned(), "magnum".to_owned());
+        trustee_admin = Account { user, user_id, password, domain, ..trustee_admin };
+    }
     (accounts, trustee_domain_id, trustee_admin)
 }
 

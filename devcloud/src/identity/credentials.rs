@@ -1,5 +1,6 @@
 //! Application credentials: logins of a user that are bound to one project and some of the user's roles.
 
+use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::{Value, json};
 
 use super::tokens::Grant;
@@ -15,6 +16,7 @@ pub(super) struct Credential {
     pub(super) user_id: String,
     pub(super) project_id: String,
     pub(super) roles: Vec<String>,
+    pub(super) expires: Option<DateTime<Utc>>,
 }
 
 impl Directory {
@@ -28,7 +30,10 @@ impl Directory {
                     .find(|known| Some(known.user_id.as_str()) == user && given["name"].as_str() == Some(&known.name))
             }
         };
-        found.filter(|known| given["secret"].as_str() == Some(&known.secret)).ok_or_else(Refusal::unauthorized)
+        found
+            .filter(|known| given["secret"].as_str() == Some(&known.secret))
+            .filter(|known| known.expires.is_none_or(|at| Utc::now() < at))
+            .ok_or_else(Refusal::unauthorized)
     }
 
     pub(super) fn credential_request(&mut self, grant: &Grant, request: &Request, user: &str, path: &[&str]) -> Answer {
@@ -63,6 +68,15 @@ impl Directory {
         if self.credentials.values().any(|known| known.user_id == grant.user_id && known.name == name) {
             return Err(Refusal::conflict("Conflict occurred attempting to store application_credential."));
         }
+        let expires = match body["expires_at"].as_str() {
+            None => None,
+            // Without an offset, as Keystone takes it.
+            Some(at) => {
+                let at = NaiveDateTime::parse_from_str(at.trim_end_matches('Z'), "%Y-%m-%dT%H:%M:%S%.f");
+                let wrong = || Refusal::bad("Failed to validate the expiration date of the application credential.");
+                Some(at.map_err(|_| wrong())?.and_utc())
+            }
+        };
         let secret = body["secret"].as_str().map_or_else(hex_id, str::to_owned);
         let known = Credential {
             id: hex_id(),
@@ -71,6 +85,7 @@ impl Directory {
             user_id: grant.user_id.clone(),
             project_id: grant.project().to_owned(),
             roles: grant.roles.clone(),
+            expires,
         };
         let mut shown = self.show_credential(&known);
         shown["secret"] = json!(known.secret);
@@ -81,7 +96,8 @@ impl Directory {
     fn show_credential(&self, known: &Credential) -> Value {
         json!({
             "id": known.id, "name": known.name, "project_id": known.project_id, "user_id": known.user_id,
-            "roles": self.role_refs(&known.roles), "unrestricted": false, "expires_at": null, "description": null,
+            "roles": self.role_refs(&known.roles), "unrestricted": false, "description": null,
+            "expires_at": known.expires.map(|at| at.format("%Y-%m-%dT%H:%M:%S%.6f").to_string()),
         })
     }
 }

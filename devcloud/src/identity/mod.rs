@@ -5,6 +5,7 @@
 mod catalogue;
 mod credentials;
 mod people;
+mod places;
 mod tokens;
 mod trusts;
 
@@ -14,14 +15,15 @@ use std::time::Duration;
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
-pub(crate) use people::Target;
-use people::{Domain, Project, User};
+use people::User;
+pub(crate) use places::Target;
+use places::{Domain, Project};
 pub(crate) use tokens::Grant;
 use tokens::Token;
 use trusts::Trust;
 
 use crate::http::{Answer, Refusal, Reply, Request};
-use crate::state::{World, hex_id};
+use crate::state::World;
 
 /// Keystone's database.
 pub(crate) struct Directory {
@@ -37,7 +39,7 @@ pub(crate) struct Directory {
     tokens: IndexMap<String, Token>,
     trusts: IndexMap<String, Trust>,
     credentials: IndexMap<String, credentials::Credential>,
-    services: Vec<catalogue::Listed>,
+    listings: catalogue::Listings,
     trustee_domain: String,
     trustee_admin: String,
 }
@@ -55,7 +57,7 @@ impl Directory {
             tokens: IndexMap::new(),
             trusts: IndexMap::new(),
             credentials: IndexMap::new(),
-            services: Vec::new(),
+            listings: catalogue::Listings::default(),
             trustee_domain: String::new(),
             trustee_admin: String::new(),
         }
@@ -71,25 +73,6 @@ impl Directory {
 
     pub(crate) fn set_trustee_admin(&mut self, user_id: &str) {
         user_id.clone_into(&mut self.trustee_admin);
-    }
-
-    pub(crate) fn add_domain(&mut self, id: &str, name: &str) -> String {
-        self.domains.insert(id.to_owned(), Domain { id: id.to_owned(), name: name.to_owned() });
-        id.to_owned()
-    }
-
-    pub(crate) fn add_project(&mut self, id: &str, name: &str, domain_id: &str) -> String {
-        let project = Project { id: id.to_owned(), name: name.to_owned(), domain_id: domain_id.to_owned() };
-        self.projects.insert(id.to_owned(), project);
-        id.to_owned()
-    }
-
-    pub(crate) fn add_role(&mut self, name: &str) {
-        self.roles.insert(hex_id(), name.to_owned());
-    }
-
-    pub(crate) fn assign(&mut self, user_id: &str, target: Target, role: &str) {
-        self.assignments.insert((user_id.to_owned(), target, role.to_owned()));
     }
 
     pub(crate) fn trust_ids(&self) -> BTreeSet<String> {
@@ -138,8 +121,16 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
         ["v3", "users", user, "application_credentials", rest @ ..] => {
             directory.credential_request(&grant, request, user, rest)
         }
-        ["v3", "services" | "endpoints" | "regions", ..] => directory.catalogue_request(request, &path[1..]),
-        ["v3", rest @ ..] => directory.people_request(&grant, request, rest),
+        ["v3", "services" | "endpoints" | "regions", ..] => directory.catalogue_request(&grant, request, &path[1..]),
+        ["v3", kind @ ("projects" | "domains"), id, "users", user, "roles", role] => {
+            let id = (*id).to_owned();
+            let target = if *kind == "projects" { Target::Project(id) } else { Target::Domain(id) };
+            directory.grant_request(&grant, &request.method, target, (user, role))
+        }
+        ["v3", "domains", rest @ ..] => directory.domain_request(&grant, request, rest),
+        ["v3", "projects", rest @ ..] => directory.project_request(&grant, request, rest),
+        ["v3", "roles", rest @ ..] => directory.role_request(&grant, request, rest),
+        ["v3", "users", rest @ ..] => directory.user_request(&grant, request, rest),
         _ => Err(Refusal::no_route()),
     }
 }

@@ -1,4 +1,4 @@
-//! Domains, projects, users, roles and who has which.
+//! Users: of the cloud, and of the trustee domain.
 
 use serde_json::{Map, Value, json};
 
@@ -6,19 +6,6 @@ use super::tokens::Grant;
 use super::{Directory, denied, missing};
 use crate::http::{Answer, Refusal, Reply, Request};
 use crate::state::{hex_id, text};
-
-/// A Keystone domain.
-pub(super) struct Domain {
-    pub(super) id: String,
-    pub(super) name: String,
-}
-
-/// A project.
-pub(super) struct Project {
-    pub(super) id: String,
-    pub(super) name: String,
-    pub(super) domain_id: String,
-}
 
 /// A user. Has no `Debug`, because of the password.
 pub(super) struct User {
@@ -29,13 +16,6 @@ pub(super) struct User {
     pub(super) enabled: bool,
     /// Further members as they were sent.
     pub(super) extra: Map<String, Value>,
-}
-
-/// What a role is given on.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Target {
-    Project(String),
-    Domain(String),
 }
 
 impl Directory {
@@ -49,97 +29,13 @@ impl Directory {
         id
     }
 
-    /// Names of the roles of a user on a target.
-    pub(super) fn roles_of(&self, user_id: &str, target: &Target) -> Vec<String> {
-        self.assignments
-            .iter()
-            .filter(|(user, on, _)| user == user_id && on == target)
-            .map(|(_, _, role)| role.clone())
-            .collect()
-    }
-
-    pub(super) fn own_projects(&self, grant: &Grant) -> Vec<Value> {
-        self.projects
-            .values()
-            .filter(|project| !self.roles_of(&grant.user_id, &Target::Project(project.id.clone())).is_empty())
-            .map(show_project)
-            .collect()
-    }
-
     /// Whether the caller may manage the users of a domain.
     fn rules(&self, grant: &Grant, domain_id: &str) -> bool {
         let domain_admin = grant.domain_scope.as_deref() == Some(domain_id) && grant.roles.iter().any(|r| r == "admin");
         grant.is_admin() || domain_admin
     }
 
-    pub(super) fn people_request(&mut self, grant: &Grant, request: &Request, path: &[&str]) -> Answer {
-        match (request.method.as_str(), path) {
-            (_, ["users", ..]) => self.user_request(grant, request, &path[1..]),
-            ("GET", ["projects"]) => self.list_projects(grant, request),
-            ("GET", ["projects", id]) => {
-                let project = self.projects.get(*id).ok_or_else(|| missing("project", id))?;
-                let member = !self.roles_of(&grant.user_id, &Target::Project((*id).to_owned())).is_empty();
-                if !member && !grant.is_admin() {
-                    return Err(denied("identity:get_project"));
-                }
-                Ok(Reply::ok(json!({"project": show_project(project)})))
-            }
-            ("GET", ["domains"]) => {
-                let wanted = |domain: &&Domain| request.query("name").is_none_or(|name| name == domain.name);
-                let rows: Vec<Value> = self.domains.values().filter(wanted).map(show_domain).collect();
-                Ok(Reply::ok(json!({"domains": rows, "links": {}})))
-            }
-            ("GET", ["domains", id]) => {
-                let domain = self.domains.get(*id).ok_or_else(|| missing("domain", id))?;
-                Ok(Reply::ok(json!({"domain": show_domain(domain)})))
-            }
-            ("GET", ["roles"]) => {
-                let roles =
-                    self.roles.iter().filter(|(_, have)| request.query("name").is_none_or(|name| name == **have));
-                let rows: Vec<Value> =
-                    roles.map(|(id, name)| json!({"id": id, "name": name, "domain_id": null})).collect();
-                Ok(Reply::ok(json!({"roles": rows, "links": {}})))
-            }
-            (method, [kind @ ("projects" | "domains"), id, "users", user, "roles", role]) => {
-                let id = (*id).to_owned();
-                let target = if *kind == "projects" { Target::Project(id) } else { Target::Domain(id) };
-                self.role_request(grant, method, target, (user, role))
-            }
-            _ => Err(Refusal::no_route()),
-        }
-    }
-
-    fn role_request(&mut self, grant: &Grant, method: &str, target: Target, (user, role): (&str, &str)) -> Answer {
-        if !grant.is_admin() {
-            return Err(denied("identity:create_grant"));
-        }
-        self.user_or_404(user)?;
-        let name = self.roles.get(role).cloned().ok_or_else(|| missing("role", role))?;
-        let row = (user.to_owned(), target, name);
-        let done = match method {
-            "PUT" => {
-                self.assignments.insert(row);
-                true
-            }
-            "HEAD" | "GET" => self.assignments.contains(&row),
-            "DELETE" => self.assignments.remove(&row),
-            _ => return Err(Refusal::no_route()),
-        };
-        if done { Ok(Reply::empty(204)) } else { Err(missing("role assignment", role)) }
-    }
-
-    fn list_projects(&self, grant: &Grant, request: &Request) -> Answer {
-        let rows: Vec<Value> = if grant.is_admin() {
-            self.projects.values().map(show_project).collect()
-        } else {
-            self.own_projects(grant)
-        };
-        let wanted = |key: &str, row: &Value| request.query(key).is_none_or(|want| text(row, key) == want);
-        let rows: Vec<Value> = rows.into_iter().filter(|row| wanted("name", row) && wanted("domain_id", row)).collect();
-        Ok(Reply::ok(json!({"projects": rows, "links": {}})))
-    }
-
-    fn user_request(&mut self, grant: &Grant, request: &Request, path: &[&str]) -> Answer {
+    pub(super) fn user_request(&mut self, grant: &Grant, request: &Request, path: &[&str]) -> Answer {
         let method = request.method.as_str();
         let id = match path {
             [] if method == "POST" => return self.create_user(grant, request),
@@ -265,15 +161,4 @@ impl Directory {
         shown.insert("links".into(), json!({"self": format!("{root}/v3/users/{id}")}));
         Value::Object(shown)
     }
-}
-
-fn show_project(project: &Project) -> Value {
-    json!({
-        "id": project.id, "name": project.name, "domain_id": project.domain_id, "enabled": true, "is_domain": false,
-        "parent_id": project.domain_id, "description": "", "tags": [],
-    })
-}
-
-fn show_domain(domain: &Domain) -> Value {
-    json!({"id": domain.id, "name": domain.name, "enabled": true, "description": "", "tags": []})
 }

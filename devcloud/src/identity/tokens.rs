@@ -3,7 +3,8 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
 
-use super::people::{Target, User};
+use super::people::User;
+use super::places::Target;
 use super::{Directory, denied, missing};
 use crate::http::{Answer, Refusal, Reply, Request};
 use crate::state::{hex_id, text};
@@ -14,6 +15,8 @@ pub(super) enum Scope {
     Unscoped,
     Project(String),
     Domain(String),
+    /// The whole cloud.
+    System,
     /// Project of the trust, in the name of the trustor.
     Trust(String),
 }
@@ -97,7 +100,7 @@ impl Directory {
 
     /// What a token allows now; `None` when its user, project or trust is gone.
     fn grant(&self, token: &Token) -> Option<Grant> {
-        let user = self.users.get(&token.user_id).filter(|user| user.enabled)?;
+        let user = self.users.get(&token.user_id).filter(|user| self.is_active(user))?;
         let mut grant = Grant {
             user_id: user.id.clone(),
             user_name: user.name.clone(),
@@ -110,7 +113,7 @@ impl Directory {
         match &token.scope {
             Scope::Unscoped => {}
             Scope::Project(id) => {
-                self.projects.get(id)?;
+                self.projects.get(id).filter(|project| project.enabled)?;
                 grant.project_id = Some(id.clone());
                 let own = self.roles_of(&user.id, &Target::Project(id.clone()));
                 grant.roles = token.restricted_roles.clone().unwrap_or(own);
@@ -119,6 +122,7 @@ impl Directory {
                 grant.domain_scope = Some(id.clone());
                 grant.roles = self.roles_of(&user.id, &Target::Domain(id.clone()));
             }
+            Scope::System => grant.roles = self.roles_of(&user.id, &Target::System),
             Scope::Trust(id) => {
                 let trust = self.trusts.get(id)?;
                 if trust.impersonation {
@@ -226,6 +230,7 @@ impl Directory {
                     token.user_id.clone_from(&known.user_id);
                     token.scope = Scope::Project(known.project_id.clone());
                     token.restricted_roles = Some(known.roles.clone());
+                    token.expires = known.expires.map_or(token.expires, |end| end.min(token.expires));
                 }
                 other => {
                     let message = format!("Attempted to authenticate with an unsupported method: {other}.");
@@ -237,7 +242,7 @@ impl Directory {
     }
 
     fn by_password(&self, given: &Value) -> Result<&User, Refusal> {
-        let user = self.find_user(given).filter(|user| user.enabled).ok_or_else(Refusal::unauthorized)?;
+        let user = self.find_user(given).filter(|user| self.is_active(user)).ok_or_else(Refusal::unauthorized)?;
         match given["password"].as_str() {
             Some(password) if password == user.password => Ok(user),
             _ => Err(Refusal::unauthorized()),
@@ -281,6 +286,9 @@ impl Directory {
         if let Some(domain) = scope.get("domain") {
             return self.find_domain(domain).map(Scope::Domain).ok_or_else(Refusal::unauthorized);
         }
+        if scope.contains_key("system") {
+            return Ok(Scope::System);
+        }
         let id = scope.get("OS-TRUST:trust").and_then(|trust| trust["id"].as_str());
         let id = id.ok_or_else(|| Refusal::bad("Unsupported scope."))?;
         self.check_trust_login(id, &token.user_id)?;
@@ -312,6 +320,9 @@ impl Directory {
             let domain = self.domain_ref(&project.domain_id);
             body.insert("project".into(), json!({"id": project.id, "name": project.name, "domain": domain}));
             body.insert("is_domain".into(), json!(false));
+        }
+        if token.scope == Scope::System {
+            body.insert("system".into(), json!({"all": true}));
         }
         if let Some(domain) = &grant.domain_scope {
             body.insert("domain".into(), self.domain_ref(domain));

@@ -3,7 +3,7 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::people::Target;
+use super::places::Target;
 use super::tokens::Grant;
 use super::{Directory, denied, missing};
 use crate::http::{Answer, Refusal, Reply, Request};
@@ -20,6 +20,11 @@ pub(super) struct Trust {
     pub(super) roles: Vec<String>,
     expires: Option<DateTime<Utc>>,
     remaining_uses: Option<u64>,
+}
+
+/// Keystone's sentence where it keeps its reasons to itself.
+fn not_allowed() -> Refusal {
+    Refusal::forbidden("You are not authorized to perform the requested action.")
 }
 
 impl Directory {
@@ -63,20 +68,19 @@ impl Directory {
         let impersonation = body.get("impersonation").and_then(Value::as_bool);
         let impersonation = impersonation
             .ok_or_else(|| Refusal::bad("Invalid input for field 'trust': 'impersonation' is a required property"))?;
-        if grant.by_credential {
-            return Err(Refusal::forbidden(
-                "Using method 'application_credential' is not allowed for managing trusts.",
-            ));
-        }
-        if grant.trust_id.is_some() {
-            return Err(Refusal::forbidden("Redelegation allowed for delegated by trust only"));
-        }
         if trustor != grant.user_id {
-            return Err(Refusal::forbidden("The authenticated user should match the trustor."));
+            return Err(denied("identity:create_trust"));
+        }
+        if grant.by_credential {
+            return Err(denied("Delegated tokens cannot manage trusts."));
         }
         self.user_or_404(trustee)?;
         let project = word("project_id").unwrap_or_default();
         let roles = self.delegated_roles(&body, trustor, project)?;
+        // None of the trusts made here may be redelegated.
+        if grant.trust_id.is_some() {
+            return Err(not_allowed());
+        }
         let expires = match word("expires_at") {
             None => None,
             Some(at) => {
@@ -108,7 +112,7 @@ impl Directory {
     ) -> Result<Vec<String>, Refusal> {
         let wanted = body.get("roles").and_then(Value::as_array).cloned().unwrap_or_default();
         if project.is_empty() || wanted.is_empty() {
-            return Err(Refusal::forbidden("At least one role should be specified."));
+            return Err(denied("At least one role should be specified"));
         }
         if !self.projects.contains_key(project) {
             return Err(missing("project", project));
@@ -116,19 +120,19 @@ impl Directory {
         let own = self.roles_of(trustor, &Target::Project(project.to_owned()));
         let mut roles = Vec::new();
         for role in &wanted {
-            let name = match role["id"].as_str() {
-                Some(id) => self.roles.get(id).cloned().ok_or_else(|| missing("role", id))?,
-                None => role["name"].as_str().unwrap_or_default().to_owned(),
+            let name = match (role["id"].as_str(), role["name"].as_str().unwrap_or_default()) {
+                (Some(id), _) => {
+                    self.roles.get(id).filter(|name| own.contains(name)).ok_or_else(|| missing("role", id))?
+                }
+                (None, name) if self.role_id(name).is_empty() => {
+                    return Err(Refusal::not_found(&format!("Role {name} is not defined")));
+                }
+                (None, name) => {
+                    let held = own.iter().find(|have| *have == name);
+                    held.ok_or_else(|| missing("role", self.role_id(name)))?
+                }
             };
-            if !self.roles.values().any(|have| *have == name) {
-                return Err(missing("role", &name));
-            }
-            if !own.contains(&name) {
-                return Err(Refusal::forbidden(&format!(
-                    "Could not find role assignment with role: {name}, user or group: {trustor}, project: {project}."
-                )));
-            }
-            roles.push(name);
+            roles.push(name.clone());
         }
         Ok(roles)
     }
@@ -162,14 +166,14 @@ impl Directory {
             return Err(Refusal::unauthorized());
         }
         if trust.trustee_user_id != user_id {
-            return Err(Refusal::forbidden("User is not a trustee."));
+            return Err(not_allowed());
         }
         if self.users.get(&trust.trustor_user_id).is_none_or(|trustor| !trustor.enabled) {
-            return Err(Refusal::forbidden("Trustor domain is disabled."));
+            return Err(not_allowed());
         }
         let own = self.roles_of(&trust.trustor_user_id, &Target::Project(trust.project_id.clone()));
         if trust.roles.iter().any(|role| !own.contains(role)) {
-            return Err(Refusal::forbidden("Trustee has no delegated roles."));
+            return Err(not_allowed());
         }
         Ok(())
     }

@@ -166,7 +166,7 @@ async fn trusts_are_the_trustors_business() {
     };
     assert_eq!(other.post(trusts, with(json!({}))).await.status, 403, "only the trustor creates");
     assert_eq!(demo.post(trusts, with(json!({"trustee_user_id": "nobody"}))).await.status, 404);
-    assert_eq!(demo.post(trusts, with(json!({"roles": [{"name": "admin"}]}))).await.status, 403);
+    assert_eq!(demo.post(trusts, with(json!({"roles": [{"name": "admin"}]}))).await.status, 404);
     assert_eq!(demo.post(trusts, with(json!({"roles": [{"name": "no-such-role"}]}))).await.status, 404);
     assert_eq!(demo.post(trusts, with(json!({"roles": []}))).await.status, 403);
     assert_eq!(demo.post(trusts, with(json!({"impersonation": null}))).await.status, 400);
