@@ -55,14 +55,14 @@ disable_new_daemons() {
 }
 
 install_packages() {
-    local missing=() before=() log policy=/usr/sbin/policy-rc.d own_policy=no result=0
+    local missing=() present=() log policy=/usr/sbin/policy-rc.d own_policy=no result=0
     mapfile -t missing < <(missing_packages)
     [ ${#missing[@]} -gt 0 ] || return 0
     if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
         die "missing packages: ${missing[*]}. Install them (on Debian 12, as root) and run this again"
     fi
     say "installing ${#missing[@]} packages and what they need"
-    mapfile -t before < <(dpkg-query -W -f '${Package}\n' | sort -u)
+    mapfile -t present < <(dpkg-query -W -f '${Package}\n' | sort -u)
     if [ ! -e "$policy" ]; then
         own_policy=yes
         printf '#!/bin/sh\nexit 101\n' >"$policy"
@@ -76,7 +76,7 @@ install_packages() {
                 -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "${missing[@]}"
     } >"$log" 2>&1 </dev/null || result=$?
     [ $own_policy = no ] || rm -f "$policy"
-    mapfile -t missing < <(dpkg-query -W -f '${Package}\n' | sort -u | comm -13 <(printf '%s\n' "${before[@]}") -)
+    mapfile -t missing < <(dpkg-query -W -f '${Package}\n' | sort -u | comm -13 <(printf '%s\n' "${present[@]}") -)
     disable_new_daemons "${missing[@]}"
     if [ $result != 0 ]; then
         tail -n 20 "$log" >&2

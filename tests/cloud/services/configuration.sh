@@ -43,7 +43,7 @@ configure() {
             ;;
         # Barbican looks at no command line and no variable, only into the home folder and /etc.
         barbican)
-            write_configuration barbican barbican.conf url="$(url_of barbican-api)" kek="$(password 'barbican kek' | base64 -w 0)"
+            write_configuration barbican barbican.conf url="$(url_of barbican-api)" kek="$(printf %s "$(password 'barbican kek')" | base64 -w 0)"
             mkdir -p "$state/data/barbican/.barbican"
             ln -sfn "$(configuration barbican)/barbican.conf" "$state/data/barbican/.barbican/barbican.conf"
             ;;
