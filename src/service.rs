@@ -56,6 +56,25 @@ pub(crate) async fn require_schema(store: &Store) -> Outcome {
     Err(format!("the database lacks {} migration(s); run: magnum migrate", pending.len()).into())
 }
 
+/// Says so when this machine's clock is not the database's: leases of other processes would seem to end early or late.
+async fn compare_clocks(store: &Store, options: &Options) {
+    match store.clock_offset().await {
+        Ok(offset) if is_far(offset, TimeDelta::seconds(options.magnum_rs.operation_lease)) => warn!(
+            offset_ms = offset.num_milliseconds(),
+            "this machine's clock differs from the database's; set both by NTP, or operations may be taken from one \
+             another or start late"
+        ),
+        Ok(_) => {}
+        Err(error) => warn!(error = %error, "the database's clock cannot be compared with this machine's"),
+    }
+}
+
+/// A lease is renewed when a third of it is gone. Two machines that are off by less than a sixth in opposite directions
+/// still leave a third of it for a renewal that fails.
+fn is_far(offset: TimeDelta, lease: TimeDelta) -> bool {
+    offset.abs() > lease / 6
+}
+
 /// The parts that API and conductor share.
 pub(crate) struct Parts {
     pub(crate) options: Arc<Options>,
@@ -71,6 +90,7 @@ impl Parts {
     pub(crate) async fn open(options: Options) -> Result<Self, Box<dyn Error>> {
         let options = Arc::new(options);
         let store = open_store(&options).await?;
+        compare_clocks(&store, &options).await;
         let seal = Seal::from_options(&options)?;
         let cloud = Cloud::new(cloud::Settings::from(options.as_ref()))?;
         let certs = Authority::from_options(&options, store.clone(), seal.clone(), cloud.clone())?;
@@ -264,4 +284,20 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
         }
         info!("stopping: finishing requests and handing leases back");
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_may_differ_by_a_sixth_of_a_lease() {
+        let lease = TimeDelta::seconds(60);
+        for seconds in [0, 9, -9, 10, -10] {
+            assert!(!is_far(TimeDelta::seconds(seconds), lease), "{seconds}");
+        }
+        for seconds in [11, -11, 3600, -3600] {
+            assert!(is_far(TimeDelta::seconds(seconds), lease), "{seconds}");
+        }
+    }
 }

@@ -272,8 +272,9 @@ impl Store {
     /// # Errors
     /// `Database`.
     pub async fn cluster_count(&self, project: &str) -> Result<i64> {
-        let mut db = &self.db;
-        count(&mut db, project).await.map_err(|failure| failure.while_doing("count clusters"))
+        let found: Option<(i64,)> =
+            (&self.db).one(&counted(project)).await.map_err(|failure| failure.while_doing("count clusters"))?;
+        Ok(found.unwrap_or_default().0)
     }
 
     /// Writes the health of a cluster; nothing else writes these two columns.
@@ -301,9 +302,9 @@ impl Store {
     }
 }
 
-/// Number of clusters of a project, any status.
-pub(crate) async fn count(on: &mut impl Run, project: &str) -> Result<i64, Failure> {
+/// Counts the clusters of a project, any status.
+pub(crate) fn counted(project: &str) -> SelectStatement {
     let mut select = Query::select();
     select.expr(Func::count(Expr::col("id"))).from(TABLE).and_where(Expr::col("project_id").eq(project));
-    Ok(on.one::<(i64,)>(&select).await?.unwrap_or_default().0)
+    select
 }

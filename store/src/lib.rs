@@ -9,6 +9,7 @@
 //! [`Seal`] encrypts what must not lie in a row in clear.
 
 mod accept;
+mod clock;
 mod clusters;
 mod db;
 mod doorbell;

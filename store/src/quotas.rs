@@ -8,7 +8,8 @@ use crate::{
     Store, clusters,
     db::Run,
     failure::Failure,
-    row::{Row, row},
+    raw::Cells,
+    row::{Cell, FromCells, Row, row},
     turn::Turn,
 };
 
@@ -34,6 +35,19 @@ pub struct Quota {
 
 row!(Quota, "quotas", [id, project_id, resource, hard_limit, created_at, updated_at]);
 
+/// What a project has, and its own limit if it has one.
+#[derive(Default)]
+struct Used {
+    clusters: i64,
+    own_limit: Option<i64>,
+}
+
+impl FromCells for Used {
+    fn from_cells(cells: &mut Cells<'_>) -> Result<Self, String> {
+        Ok(Self { clusters: Cell::take(cells, "clusters")?, own_limit: Cell::take(cells, "hard_limit")? })
+    }
+}
+
 async fn read(on: &mut impl Run, project: &str) -> Result<Option<Quota>, Failure> {
     let mut query = Query::select();
     query
@@ -46,8 +60,14 @@ async fn read(on: &mut impl Run, project: &str) -> Result<Option<Quota>, Failure
 
 /// Refuses one more cluster when there are as many as the project may have.
 pub(crate) async fn check(on: &mut impl Run, project: &str, default: i64) -> Result<(), Failure> {
-    let limit = read(on, project).await?.map_or(default, |quota| quota.hard_limit);
-    if limit >= 0 && clusters::count(on, project).await? >= limit {
+    let mut own = Query::select();
+    own.column("hard_limit")
+        .from(Quota::TABLE)
+        .and_where(Expr::col("project_id").eq(project))
+        .and_where(Expr::col("resource").eq(RESOURCE));
+    let used = on.one::<Used>(clusters::counted(project).expr(Expr::from(own))).await?.unwrap_or_default();
+    let limit = used.own_limit.unwrap_or(default);
+    if limit >= 0 && used.clusters >= limit {
         return Err(Error::QuotaReached { limit }.into());
     }
     Ok(())

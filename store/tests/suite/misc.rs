@@ -42,6 +42,13 @@ pub(crate) async fn services(db: &Fresh) {
     assert_eq!((rows[1].report_count, rows[1].disabled, rows[1].forced_down), (1, false, false));
 }
 
+/// Test and server share a machine, and with it a clock; a zone or a unit that is mixed up shows.
+pub(crate) async fn the_clock_is_the_databases(db: &Fresh) {
+    let offset = db.store().await.clock_offset().await.unwrap();
+    assert!(offset.abs() < TimeDelta::seconds(5), "{offset}");
+    assert_eq!(offset.is_zero(), db.url.starts_with("sqlite"), "a server is asked");
+}
+
 pub(crate) async fn leases(db: &Fresh) {
     let store = db.store().await;
     let claim = async |owner: &str, seconds| store.claim_lease("job", owner, at(seconds), TTL).await.unwrap();

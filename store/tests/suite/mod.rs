@@ -137,7 +137,7 @@ macro_rules! suite {
                 retry, abandon, listing, forgetting, waking, watched, idle_stacks_in_pages,
                 status_is_set_only_while_expected, status_does_not_pass_a_request,
             ],
-            misc: [keypairs, services, leases, one_lease_wins, quotas, ping],
+            misc: [keypairs, services, the_clock_is_the_databases, leases, one_lease_wins, quotas, ping],
         }
     };
 }

@@ -13,6 +13,7 @@ async fn connect(db: &Fresh, query: &str) -> Result<(), String> {
 }
 
 /// A server is believed when its certificate is of the authority named with `option`, and not when it is of another one.
+#[expect(clippy::print_stderr, reason = "a test that was left out has to say so")]
 pub(crate) async fn only_a_known_authority_is_believed(db: &Fresh, option: &str, more: &str) {
     let Ok(ca) = std::env::var("TEST_SERVICES_CA") else {
         eprintln!("not tried over TLS: TEST_SERVICES_CA is not set, because the server was given and not started here");
