@@ -137,11 +137,10 @@ def _extensions(certificate, names, addresses, usage):
         yield f"not for {missing}, only for {sorted(found)}"
     try:
         allowed = set(extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-        is_authority = extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound as error:
         yield str(error)
         return
     if allowed != usage:
         yield f"may be used for {[one._name for one in allowed]}"
-    if is_authority:
+    if any(one.oid == x509.BasicConstraints.oid and one.value.ca for one in extensions):
         yield "may sign others"

@@ -5,7 +5,7 @@ It looks at all servers every second and plays those of clusters. Tests and play
 - `nodes/SERVER_ID/record.json` says what became of a node: status, findings, addresses, where its API listens;
 - `nodes/SERVER_ID/log` is the output of its scripts;
 - `orders/NAME.json` is an order of a test for servers whose name begins with NAME: {"hold": true} lets them wait,
-  {"break": {"COMMAND": "what it says"}} lets a command fail on them.
+  {"break": {"COMMAND": "what it says"}} lets a command fail on them, {"stale": true} ends the token of their signals.
 """
 
 import json

@@ -3,7 +3,6 @@
 A finding ends it: the player signals FAILURE with the finding as the reason, and the record keeps it for the test.
 """
 
-import base64
 import functools
 import json
 import re
@@ -108,11 +107,11 @@ class Node:
             self.give_up()
 
     def boot(self):
-        raw = base64.b64decode(self.server["OS-EXT-SRV-ATTR:user_data"] or "")
+        raw = values.decode(self.server)
         data = userdata.unpack(raw)
         files = data.written()
         self.parameters = scripts.parameters(files)
-        self.facts = self.gather()
+        self.facts = values.gather(self.role, self.server, self.view)
         self.note(
             status="checking", cluster=self.parameters.get("CLUSTER_UUID"), size=len(raw), address=self.facts.address,
             floating_address=self.facts.floating_address,
@@ -129,12 +128,6 @@ class Node:
         if not self.record["findings"]:
             self.run(data)
 
-    def gather(self):
-        port = self.view.ports(device_id=self.server["id"])[0]
-        subnet = self.view.subnet(port["fixed_ips"][0]["subnet_id"])
-        floating = self.view.floating_address(port["id"])
-        return values.Facts(self.role, self.server, port, subnet, floating, self.view)
-
     def run(self, data):
         with self.lock:
             self.cluster = self.clusters.setdefault(self.parameters["CLUSTER_UUID"], Cluster(self.parameters["CLUSTER_UUID"]))
@@ -150,6 +143,8 @@ class Node:
                 self.root.write(f"run/node/broken/{command}", reason)
             self.cluster.members[self.server["id"]] = self
         self.note(status="running", api=f"127.0.0.1:{self.api.port}")
+        if self.orders(self.name).get("stale"):
+            self.note(signal_token=self.revoke_signal_token())
         for script in data.scripts:
             code = self.watch(self.root.run(script, self.folder / "log"))
             if code != 0 and not self.ended.is_set():
@@ -176,7 +171,7 @@ class Node:
     def connect(self):
         local = f"127.0.0.1:{self.local.port}"
         own = [f"{address}:{local}" for address in ["127.0.0.1:8080", "127.0.0.1:2379", "169.254.169.254:80"]]
-        text = "\n".join([*own, *self.cluster.connections()]) + "\n"
+        text = "".join(f'connect-to = "{one}"\n' for one in [*own, *self.cluster.connections()])
         if self.root.read("run/node/connect") != text:
             self.root.write("run/node/connect.new", text)
             (self.root.path / "run/node/connect.new").rename(self.root.path / "run/node/connect")
@@ -238,6 +233,13 @@ class Node:
             return "the user data have no command for signals"
         body = {"status": status, "reason": reason, "id": f"{self.name}-player"}
         return requests.post(url, json=body, headers={"X-Auth-Token": token[1]}, timeout=SIGNAL_SECONDS).status_code
+
+    def revoke_signal_token(self):
+        """The token in the command for signals ends, as it does when a node takes too long."""
+        token = re.search(r"X-Auth-Token: ([^']+)'", self.parameters["WAIT_CURL"])[1]
+        headers = {"X-Auth-Token": token, "X-Subject-Token": token}
+        answer = requests.delete(f"{self.parameters['AUTH_URL']}/auth/tokens", headers=headers, timeout=SIGNAL_SECONDS)
+        return "revoked" if answer.status_code == 204 else f"Keystone answered {answer.status_code}"
 
     def end(self):
         """The server is gone."""

@@ -90,8 +90,7 @@ hostname() { cat /etc/hostname; }
 
 # Every address of the cluster, and what listens on the node's own loopback address, is where the player serves it.
 if [ "$name" = curl ]; then
-    mapfile -t addresses <"$state/connect"
-    exec /usr/bin/curl "${addresses[@]/#/--connect-to=}" "$@"
+    exec /usr/bin/curl -K "$state/connect" "$@"
 fi
 printf '%s %s\n' "$name" "$*" >>"$state/commands"
 [ ! -e "$state/broken/$name" ] || refuse "$(<"$state/broken/$name")"

@@ -1,5 +1,6 @@
 """What every value of a node's parameter file must look like, and what of the cloud it must name."""
 
+import base64
 import ipaddress
 import json
 import re
@@ -63,6 +64,17 @@ class Facts:
     @property
     def address(self):
         return self.port["fixed_ips"][0]["ip_address"]
+
+
+def decode(server):
+    """The user data of a server as Nova keeps them."""
+    return base64.b64decode(server["OS-EXT-SRV-ATTR:user_data"] or "")
+
+
+def gather(role, server, view):
+    """What the services say about a server."""
+    port = view.ports(device_id=server["id"])[0]
+    return Facts(role, server, port, view.subnet(port["fixed_ips"][0]["subnet_id"]), view.floating_address(port["id"]), view)
 
 
 def findings(parameters, facts):

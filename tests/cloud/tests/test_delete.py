@@ -1,0 +1,86 @@
+"""Deletion from every state that a cluster can be in, and with parts of it already gone. Nothing is ever left."""
+
+import pytest
+
+SMALL = ["--network-driver", "flannel", "--floating-ip-disabled"]
+
+
+@pytest.fixture
+def held(tell, cloud, orders):
+    """Makes a cluster whose servers are there and do nothing yet."""
+
+    def make(name, *words):
+        orders.give(f"{name}-", hold=True)
+        story = tell(name)
+        story.make_template(cloud, *SMALL, *words)
+        story.create("--node-count", "1")
+        story.until(lambda: len(story.servers()) == 2, "both servers")
+        assert story.ask()["status"] == "CREATE_IN_PROGRESS"
+        return story
+
+    return make
+
+
+def test_while_it_is_created(held):
+    held("creating").delete()
+
+
+def test_after_an_update_failed(tell, cloud, orders):
+    story = tell("updated")
+    story.make_template(cloud, *SMALL)
+    story.create("--node-count", "1")
+    story.complete()
+    orders.give(f"{story.stack}-minion-1", **{"break": {"atomic": "the registry is closed"}})
+    story.cli.coe("cluster", "update", story.name, "replace", "node_count=2")
+    row = story.wait("UPDATE_FAILED")
+    assert f"{story.stack}-minion-1: kubelet failed" in row["status_reason"], row["status_reason"]
+    assert "could not be installed" in row["status_reason"], row["status_reason"]
+    story.delete()
+
+
+def test_with_a_load_balancer_made_by_the_cluster(held, cloud, demo):
+    """Kubernetes has made a load balancer for a service, with a floating IP; both would keep the network from going."""
+    story = held("balancer")
+    subnet = view_of_subnet(demo, story)
+    balancer = demo.load_balancer.create_load_balancer(
+        name=f"kube_service_{story.uuid}_default_web", vip_subnet_id=subnet,
+        description=f"Kubernetes external service default/web from cluster {story.uuid}",
+    )
+    story.until(lambda: demo.load_balancer.get_load_balancer(balancer.id).provisioning_status == "ACTIVE", balancer.name)
+    floating = demo.network.create_ip(floating_network_id=cloud["PUBLIC_NETWORK_ID"], port_id=balancer.vip_port_id)
+    story.delete()
+    assert demo.load_balancer.find_load_balancer(balancer.id) is None
+    assert demo.network.find_ip(floating.id) is None
+
+
+def view_of_subnet(demo, story):
+    server = next(iter(story.servers().values()))
+    port = next(demo.network.ports(device_id=server.id))
+    return port.fixed_ips[0]["subnet_id"]
+
+
+def test_with_the_stack_already_gone(held, demo):
+    story = held("nostack")
+    stack = story.ask()["stack_id"]
+    demo.orchestration.delete_stack(stack)
+    story.until(lambda: is_deleted(demo, stack), "the stack's end")
+    story.until(lambda: story.ask()["status"] != "CREATE_IN_PROGRESS", "the end of the creation")
+    row = story.ask()
+    assert row["status"] == "CREATE_FAILED", row
+    assert "stack" in row["status_reason"].lower(), row["status_reason"]
+    story.delete()
+
+
+def is_deleted(demo, stack):
+    found = demo.orchestration.find_stack(stack)
+    return found is None or found.status == "DELETE_COMPLETE"
+
+
+def test_with_the_trust_already_gone(held, demo, view):
+    story = held("notrust")
+    [trustee] = [user for user in view.get("identity", "/users")["users"] if user["name"].startswith(story.uuid)]
+    trusts = view.get("identity", "/OS-TRUST/trusts", params={"trustee_user_id": trustee["id"]})["trusts"]
+    assert len(trusts) == 1
+    answer = demo.identity.delete(f"/OS-TRUST/trusts/{trusts[0]['id']}")
+    assert answer.status_code == 204, answer.text
+    story.delete()

@@ -1,0 +1,115 @@
+"""One cluster's life with nothing special: created, proven, resized both ways, deleted."""
+
+import subprocess
+
+import yaml
+from player import scripts, userdata, values
+
+
+def floating_addresses(view, servers):
+    """Floating IP by server name, as Neutron has it."""
+    return {name: view.floating_address(view.ports(device_id=server.id)[0]["id"]) for name, server in servers.items()}
+
+
+def kubernetes_get(folder, record, path):
+    """What kubectl would do: the address, the authority and the key are the configuration's; only the way there is ours."""
+    server = yaml.safe_load((folder / "config").read_text())["clusters"][0]["cluster"]["server"]
+    done = subprocess.run(
+        ["curl", "--silent", "--show-error", "--fail", "--noproxy", "*", "--max-time", "30", "--connect-to", f"::{record['api']}",
+         "--cacert", folder / "ca.pem", "--cert", folder / "cert.pem", "--key", folder / "key.pem", server + path],
+        capture_output=True, text=True, check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_life(tell, cloud, view, demo, cli, tmp_path):
+    story = tell("life")
+    story.make_template(cloud, "--network-driver", "flannel", "--docker-volume-size", "5")
+    story.create("--node-count", "2")
+    story.complete()
+    shown = cli.json("coe", "cluster", "show", "life")
+    servers = story.servers()
+    assert sorted(servers) == [f"{story.stack}-master-0", f"{story.stack}-minion-0", f"{story.stack}-minion-1"]
+    public = floating_addresses(view, servers)
+    assert shown["master_addresses"] == [public[f"{story.stack}-master-0"]]
+    assert shown["node_addresses"] == [public[f"{story.stack}-minion-0"], public[f"{story.stack}-minion-1"]]
+    assert shown["api_address"] == f"https://{public[f'{story.stack}-master-0']}:6443"
+    stack = demo.orchestration.get_stack(shown["stack_id"])
+    assert (stack.status, stack.name) == ("CREATE_COMPLETE", story.stack)
+    assert not list(demo.load_balancer.load_balancers(name=f"{story.stack}-api_lb"))
+    check_volumes(demo, servers, "fake")
+    config_opens_it(story, cli, tmp_path)
+    every_wrong_value_is_found(story, view)
+    scale(story, cli, demo)
+    story.delete()
+
+
+def check_volumes(demo, servers, kind):
+    """One volume of 5 GB and of the type for each server."""
+    for name, server in servers.items():
+        [attached] = server.attached_volumes
+        volume = demo.block_storage.get_volume(attached["id"])
+        assert (volume.size, volume.status, volume.volume_type) == (5, "in-use", kind), name
+
+
+def config_opens_it(story, cli, folder):
+    cli.coe("cluster", "config", story.name, "--dir", folder, "--output-certs")
+    record = story.record("master", 0)
+    assert kubernetes_get(folder, record, "/healthz") == "ok"
+    nodes = yaml.safe_load(kubernetes_get(folder, record, "/api/v1/nodes"))["items"]
+    assert sorted(node["metadata"]["name"] for node in nodes) == sorted(story.servers())
+
+
+def every_wrong_value_is_found(story, view):
+    """The player is able to fail: each value, once spoiled and once left out, is a finding."""
+    for server in [one for one in view.servers() if one["name"] in (f"{story.stack}-master-0", f"{story.stack}-minion-0")]:
+        role = "master" if "-master-" in server["name"] else "minion"
+        data = userdata.unpack(values.decode(server))
+        parameters = scripts.parameters(data.written())
+        facts = values.gather(role, server, view)
+        facts.cloud = Remembering(view)
+        assert list(values.findings(parameters, facts)) == []
+        free = {"USERNAME", "NO_PROXY", "SWIFT_REGION", *(name for name in parameters if name.endswith("_OPTIONS"))}
+        for name in set(parameters) - free:
+            spoiled = values.findings({**parameters, name: "192.0.2.1 @SPOILED@"}, facts)
+            assert any(finding.startswith(name) for finding in spoiled), f"{role}: nobody saw that {name} is wrong"
+        without = {name: value for name, value in parameters.items() if name != "CLUSTER_UUID"}
+        assert "CLUSTER_UUID is missing" in list(values.findings(without, facts))
+        for script in data.scripts:
+            assert scripts.findings(script + "\necho $NOT_SET @NOT_REPLACED@ (", parameters)
+
+
+class Remembering:
+    """A view that asks each question once."""
+
+    def __init__(self, view):
+        self.view = view
+        self.answers = {}
+
+    def __getattr__(self, name):
+        def ask(*words):
+            if (name, words) not in self.answers:
+                self.answers[name, words] = getattr(self.view, name)(*words)
+            return self.answers[name, words]
+
+        return ask
+
+
+def scale(story, cli, demo):
+    """Out to three by `update`; in to two by naming the one in the middle, which goes, and no other."""
+    before = story.servers()
+    assert "accepted" in cli.coe("cluster", "update", story.name, "replace", "node_count=3")
+    row = story.complete("UPDATE")
+    assert row["node_count"] == 3 and len(row["node_addresses"]) == 3
+    grown = story.servers()
+    assert set(grown) - set(before) == {f"{story.stack}-minion-2"}
+    assert all(grown[name].id == server.id for name, server in before.items()), "the others stayed"
+    chosen = grown[f"{story.stack}-minion-1"]
+    cli.coe("cluster", "resize", story.name, "2", "--nodes-to-remove", chosen.id)
+    row = story.complete("UPDATE")
+    shrunk = story.servers()
+    assert {server.id for server in grown.values()} - {server.id for server in shrunk.values()} == {chosen.id}
+    assert row["node_count"] == 2 and len(row["node_addresses"]) == 2
+    stack = demo.orchestration.get_stack(row["stack_id"])
+    assert stack.status == "UPDATE_COMPLETE"
