@@ -8,6 +8,7 @@ use super::{
     arguments::{Administrator, set},
     wanted::Wanted,
 };
+use crate::terminal;
 
 /// The administrator's session, after Keystone was found and has let it in.
 pub(crate) async fn log_in(
@@ -21,7 +22,8 @@ pub(crate) async fn log_in(
     let mut settings = Settings::from(options);
     settings.auth_url.clone_from(&url);
     settings.keystone.ca_file = set(administrator.os_cacert.as_ref()).or(settings.keystone.ca_file);
-    let cloud = Cloud::new(settings)?;
+    let unusable = |error: Error| format!("{}. Check OS_AUTH_URL and OS_CACERT", terminal::chain(&error));
+    let cloud = Cloud::new(settings).map_err(unusable)?;
     cloud.discover_keystone().await.map_err(|error| not_found(&error, &url))?;
     let session = cloud.log_in("log in as the administrator", &account, &scope);
     match session.caller().await {
