@@ -3,10 +3,14 @@
 //! Issuing may be repeated: what is stored already under the derived name is taken as it is, and nothing new is made.
 //! Keys are made on the blocking pool, because an RSA key costs a tenth of a second and more.
 
+use std::num::NonZeroUsize;
+use std::sync::{Arc, LazyLock};
+
 use chrono::{DateTime, Utc};
 use cloud::Cloud;
 use domain::{Cluster, Error, Options, Result, Secret};
 use store::{Seal, Store};
+use tokio::sync::Semaphore;
 
 use crate::Crypto;
 use crate::keep::{CertStore, Kind, Owner, is_barbicans};
@@ -193,10 +197,23 @@ fn service_account(bits: u32) -> Result<Material> {
     Ok(Material { certificate, private_key: crate::material::key_pem(&key)?, passphrase: None })
 }
 
-/// Runs work that keeps a processor busy where it holds nobody up.
+/// One permit per processor: many keys made at once would leave none to the rest of the process, whose leases would run
+/// out, so that the keys would be made again, and never be done.
+static PROCESSORS: LazyLock<Arc<Semaphore>> = LazyLock::new(|| {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    Arc::new(Semaphore::new(processors))
+});
+
+/// Runs work that keeps a processor busy where it holds nobody up. Whoever is given up on before his turn costs nothing.
 pub(crate) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let doing = "work on certificates";
+    let turn = Arc::clone(&PROCESSORS).acquire_owned().await.map_err(|error| Error::internal(doing, error))?;
+    let work = move || {
+        let _turn = turn;
+        work()
+    };
     match tokio::task::spawn_blocking(work).await {
         Ok(result) => result,
-        Err(error) => Err(Error::internal("work on certificates", error)),
+        Err(error) => Err(Error::internal(doing, error)),
     }
 }
