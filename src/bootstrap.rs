@@ -191,7 +191,7 @@ impl<'a> Bootstrap<'a> {
         let missing = self.wanted.differences(&self.stored);
         if !missing.is_empty() {
             terminal::say(&format!(
-                "Next: put into magnum.conf what you have said otherwise, or not there: {}",
+                "Next: say the same in magnum.conf, which lacks it or says otherwise: {}",
                 missing.join(", ")
             ));
         }

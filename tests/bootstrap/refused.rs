@@ -51,7 +51,7 @@ async fn a_file_that_says_otherwise_is_never_written_to() {
         "--service-password",
         "pw",
     ]);
-    assert!(without.contains("Next: put into magnum.conf"), "{without}");
+    assert!(without.contains("Next: say the same in magnum.conf"), "{without}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

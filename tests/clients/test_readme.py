@@ -55,7 +55,7 @@ def made(tmp_path_factory):
 
 def test_every_block_has_a_test():
     tags = {tag for _, tag, _ in BLOCKS}
-    assert tags == {"demo", "test", "run", "client", "walk", "magnum.conf", "deploy"}
+    assert tags == {"demo", "test", "run", "client", "walk", "magnum.conf", "bootstrap", "deploy"}
 
 
 def test_every_target_and_file_exists():
@@ -137,6 +137,25 @@ def deployed(tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/magnum").symlink_to(os.environ["MAGNUM_BIN"])
     return tmp_path
+
+
+def test_bootstrap(deployed, tmp_path_factory):
+    """On a simulated cloud, whose own service's accounts have the usual names, under names of its own."""
+    service = Service(tmp_path_factory.mktemp("cloud"))
+    try:
+        conf = deployed / "magnum.conf"
+        text = conf.read_text().replace("http://controller:5000/v3", service.admin["OS_AUTH_URL"])
+        for option in ("username", "trustee_domain_name"):
+            text, times = re.subn(rf"^{option} = magnum$", f"{option} = readme", text, flags=re.MULTILINE)
+            assert times == 1
+        conf.write_text(text)
+        paste = environment(PATH=f"{deployed}/bin:{os.environ['PATH']}", **service.admin)
+        dry, real = (line for text in blocks("bootstrap") for line in text.splitlines())
+        assert "Nothing was done" in run(dry, deployed, paste) and not (deployed / "magnum.sqlite").exists()
+        assert "Done: " in run(real, deployed, paste)
+        assert "Everything is as it should be" in run(real, deployed, paste)
+    finally:
+        service.stop()
 
 
 def wait_for(ready, log):
