@@ -26,25 +26,25 @@ require_cloud() { [ -f "$state/secret" ] || die "no cloud in $state: run tests/c
 
 # --- Processes --------------------------------------------------------------------------------------------------
 
-# Prints state, session and start time (in clock ticks since the machine started) of a process.
-process() {
-    local stat fields
-    { stat=$(<"/proc/$1/stat"); } 2>/dev/null || return 1
-    read -r -a fields <<<"${stat##*) }"
-    echo "${fields[0]} ${fields[3]} ${fields[19]}"
+# Sets `fields` to what the kernel says of a process from its state on: 0 is the state, 3 the session, 19 the start time
+# in clock ticks. Without a fork, because it is asked for every process of the machine; one that ends meanwhile has none.
+read_process() {
+    local line=''
+    { IFS= read -r -d '' line <"/proc/$1/stat"; } 2>/dev/null || [ -n "$line" ] || return 1
+    read -r -a fields <<<"${line##*) }"
 }
 
 started_at() {
     local fields
-    read -r -a fields < <(process "$1") && echo "${fields[2]}"
+    read_process "$1" && echo "${fields[19]}"
 }
 
 pid_of() {
     local pid start fields
     [ -f "$state/run/$1.pid" ] || return 1
     read -r pid start <"$state/run/$1.pid" || return 1
-    read -r -a fields < <(process "$pid") || return 1
-    [ "${fields[2]}" = "$start" ] && [ "${fields[0]}" != Z ] || return 1
+    read_process "$pid" || return 1
+    [ "${fields[19]}" = "$start" ] && [ "${fields[0]}" != Z ] || return 1
     echo "$pid"
 }
 
@@ -66,15 +66,13 @@ launch() {
 # What a service has logged since it was started last.
 log_since_start() { tail -c "+$(($(<"$state/run/$1.offset") + 1))" "$state/log/$1.log"; }
 
-# All processes of a service's session: workers, and the daemon below a shell.
+# All processes of a service's session: workers, and the daemon below a shell. Zombies are not counted.
 session_of() {
-    local leader=$1 stat line fields
-    for stat in /proc/[0-9]*/stat; do
-        { line=$(<"$stat"); } 2>/dev/null || continue
-        read -r -a fields <<<"${line##*) }"
-        [ "${fields[3]}" = "$leader" ] || continue
-        line=${line%% *}
-        echo "$line"
+    local leader=$1 pid fields
+    for pid in /proc/[0-9]*; do
+        pid=${pid#/proc/}
+        read_process "$pid" || continue
+        if [ "${fields[3]}" = "$leader" ] && [ "${fields[0]}" != Z ]; then echo "$pid"; fi
     done
 }
 
@@ -101,11 +99,14 @@ end_service() {
     fi
     for _ in $(seq 100); do
         mapfile -t leftover < <(session_of "$pid")
-        [ ${#leftover[@]} -gt 0 ] || break
-        kill -s KILL "${leftover[@]}" 2>/dev/null || true
+        if [ ${#leftover[@]} = 0 ] && gone "$name"; then
+            rm -f "$state/run/$name.pid"
+            return
+        fi
+        kill -s KILL "$pid" "${leftover[@]}" 2>/dev/null || true
         sleep 0.1
     done
-    rm -f "$state/run/$name.pid"
+    die "$name does not end: processes ${leftover[*]}"
 }
 
 # --- Waiting ----------------------------------------------------------------------------------------------------

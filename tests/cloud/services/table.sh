@@ -118,7 +118,7 @@ service_ready() {
     case $1 in
         mariadb | rabbitmq) "ready_$1" ;;
         epmd | memcached | discovery) open_port "$(port_of "$1")" ;;
-        heat-engine) alive_in "heat.service WHERE status = 'up' AND created_at" heat-engine ;;
+        heat-engine) alive_in "heat.service WHERE deleted_at IS NULL AND created_at" heat-engine ;;
         nova-* | cinder-*)
             if [ -n "$(port_of "$1")" ]; then http_answers "$(port_of "$1")"; else signs_of_life "$1"; fi
             ;;
@@ -140,7 +140,7 @@ signs_of_life() {
 alive_in() {
     local begun
     begun=$(date -u -d "@$(stat -c %Y "$state/run/$2.pid")" '+%F %T')
-    [ "$(sql -e "SELECT COUNT(*) FROM $1 >= '$begun'")" != 0 ]
+    [[ $(sql -e "SELECT COUNT(*) FROM $1 > '$begun'") == [1-9]* ]]
 }
 
 start_service() {
