@@ -44,7 +44,7 @@ pub(crate) fn plan(servers: usize, rng: &mut StdRng) -> Vec<Disturbance> {
 pub(crate) async fn carry_out(fleet: &mut Fleet, plan: &[Disturbance], seed: u64) {
     let mut rng = StdRng::seed_from_u64(!seed);
     for disturbance in plan {
-        tokio::time::sleep(Duration::from_millis(rng.random_range(200..1500))).await;
+        fleet.supervise_for(Duration::from_millis(rng.random_range(200..1500))).await;
         match *disturbance {
             Disturbance::Kill(victim) => {
                 fleet.kill_conductor(victim);

@@ -17,9 +17,18 @@ const BINARY: &str = env!("CARGO_BIN_EXE_magnum");
 pub(crate) const CONDUCTORS: usize = 2;
 /// Seconds; short, so that a takeover is seen within a test.
 const LEASE: u64 = 4;
+/// Longer than any operation takes.
+const STANDSTILL: Duration = Duration::from_secs(120);
 
 /// A process of the service; it does not outlive the test.
 struct Process(Child);
+
+impl Process {
+    /// Ended by itself, and not because it was told to.
+    fn failed(&mut self) -> bool {
+        self.0.try_wait().unwrap().is_some_and(|status| !status.success())
+    }
+}
 
 impl Drop for Process {
     fn drop(&mut self) {
@@ -90,23 +99,59 @@ impl Fleet {
         self.client.wait_until_up().await;
     }
 
-    /// No process ended by itself.
-    pub(crate) fn calm(&mut self) {
-        for process in self.conductors.iter_mut().chain([&mut self.api]) {
-            assert!(process.0.try_wait().unwrap().is_none(), "a process ended by itself");
+    /// Starts again what ended with an error, as etc/systemd does: a process that starts while the database is down says
+    /// so and ends. `true` when there was something to start.
+    pub(crate) fn supervise(&mut self) -> bool {
+        let mut any = false;
+        for process in &mut self.conductors {
+            if process.failed() {
+                *process = conductor(&self.env);
+                any = true;
+            }
+        }
+        if self.api.failed() {
+            self.api = api(&self.env, self.port);
+            any = true;
+        }
+        any
+    }
+
+    /// Lets time pass under supervision.
+    pub(crate) async fn supervise_for(&mut self, time: Duration) {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.supervise();
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// Waits until no operation is unfinished, as the operator's command tells it.
-    pub(crate) async fn settle(&self, patience: Duration) {
-        let end = Instant::now() + patience;
+    /// Waits until every process stays up.
+    pub(crate) async fn calm(&mut self) {
+        for _ in 0..10 {
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            if !self.supervise() {
+                return;
+            }
+        }
+        panic!("processes keep ending by themselves");
+    }
+
+    /// Waits until no operation is unfinished, as the operator's command tells it; fails when for a while none ended. A
+    /// busy machine may take long, but not stand still.
+    pub(crate) async fn settle(&mut self) {
+        let (mut left, mut end) = (usize::MAX, Instant::now());
         loop {
+            self.supervise();
             let output = command(&self.env, &["operation", "list"]).stdout(Stdio::piped()).output().unwrap();
             let text = String::from_utf8(output.stdout).unwrap();
             if text.starts_with("No unfinished operation") {
                 return;
             }
-            assert!(Instant::now() < end, "operations never ended:\n{text}");
+            let unfinished = text.lines().count();
+            if unfinished < left {
+                (left, end) = (unfinished, Instant::now() + STANDSTILL);
+            }
+            assert!(Instant::now() < end, "no operation ended for {STANDSTILL:?}:\n{text}");
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     }

@@ -75,13 +75,13 @@ async fn chaos(database: fn() -> Database) {
     disturbed.store(true, Ordering::Relaxed);
     let promised: Promises = clients.join_all().await.into_iter().flatten().collect();
     println!("{} accepted, {} sent again: {plan:?}", fleet.client.accepted(), fleet.client.troubles());
-    fleet.calm();
-    fleet.settle(Duration::from_secs(120)).await;
+    fleet.calm().await;
+    fleet.settle().await;
     check(&fleet, &promised, seed).await;
     for (uuid, _) in alive(&promised) {
         fleet.client.delete(&uuid).await;
     }
-    fleet.settle(Duration::from_secs(120)).await;
+    fleet.settle().await;
     assert_eq!(fleet.cloud.census(), before, "seed {seed}: something was left behind");
     fleet.end().await;
 }
