@@ -18,8 +18,7 @@ keystone_tables() {
     local manage=(keystone-manage --config-file "$1") me url
     url=$(url_of keystone)/v3
     me=$(id -un)
-    mkdir -p "$state/data/keystone/fernet-keys" "$state/data/keystone/credential-keys"
-    chmod 700 "$state/data/keystone/fernet-keys" "$state/data/keystone/credential-keys"
+    mkdir -p -m 700 "$state"/data/keystone/{fernet,receipt,credential}-keys
     "${manage[@]}" db_sync
     "${manage[@]}" fernet_setup --keystone-user "$me" --keystone-group "$(id -gn)"
     "${manage[@]}" credential_setup --keystone-user "$me" --keystone-group "$(id -gn)"

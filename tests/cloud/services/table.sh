@@ -155,4 +155,4 @@ start_service() {
     launch "$name" "${environment[@]}" "${command[@]}"
 }
 
-await_service() { wait_for "$1: $(readiness "$1")" "${2:-120}" "$1" service_ready "$1"; }
+await_service() { wait_for "$1: $(readiness "$1")" "${2:-300}" "$1" service_ready "$1"; }
