@@ -12,6 +12,10 @@ mod tls;
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -19,6 +23,8 @@ use broker::{Broker, heard, id, soon};
 use store::{Doorbell, Rings};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Less than any wait for a broker, and enough for a machine that has much else to do.
+const AT_ONCE: Duration = Duration::from_secs(3);
 
 async fn all_heard(rings: &mut Rings, ids: &[String]) {
     let mut missing: HashSet<&str> = ids.iter().map(String::as_str).collect();
@@ -80,13 +86,11 @@ async fn what_nobody_takes_and_what_is_no_ring_become_dead_letters() {
     let mut rings = bell.listen().await;
     let poison = id();
     bell.ring(&poison).await;
-    let mut deliveries = 0;
-    while let Some(ring) = heard(&mut rings, Duration::from_secs(3)).await {
+    for delivery in 1..=4 {
+        let ring = heard(&mut rings, PATIENCE).await.unwrap_or_else(|| panic!("delivery {delivery} did not come"));
         assert_eq!(ring.id(), poison);
-        deliveries += 1;
         ring.refuse().await;
     }
-    assert_eq!(deliveries, 4, "once and three times more");
     for garbage in [&b"\xff\xfe"[..], b"", b"not an id", b"'; DROP TABLE rs_operation"] {
         broker.publish(garbage).await;
     }
@@ -148,7 +152,7 @@ async fn a_broker_that_cannot_be_used_keeps_nobody_waiting() {
         for id in &ids {
             bell.ring(id).await;
         }
-        assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
         all_heard(&mut rings, &ids).await;
         assert!(!bell.is_connected());
     }
@@ -166,7 +170,8 @@ async fn tls_with_a_ca_file() {
     all_heard(&mut rings, &ids).await;
 
     let doubted = Doorbell::open(&format!("{trusted}?ssl=1"), "store-test-none", &broker::options()).unwrap();
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let tried = proxy.failures();
+    soon(async || (proxy.failures() > tried + 1).then_some(())).await;
     assert!(!doubted.is_connected(), "an unknown CA is not trusted");
     broker.remove().await;
 }
@@ -189,10 +194,11 @@ async fn killed_and_started_while_ringing() {
     let bell = broker.bell().await;
     let mut rings = bell.listen().await;
     broker.listeners(1).await;
-    let ringing = bell.clone();
+    let (ringing, stop) = (bell.clone(), Arc::new(AtomicBool::new(false)));
+    let stopped = Arc::clone(&stop);
     let ringer = tokio::spawn(async move {
-        let (mut ids, mut slowest, end) = (Vec::new(), Duration::ZERO, Instant::now() + Duration::from_secs(12));
-        while Instant::now() < end {
+        let (mut ids, mut slowest) = (Vec::new(), Duration::ZERO);
+        while !stopped.load(Ordering::Relaxed) {
             let (id, begun) = (id(), Instant::now());
             ringing.ring(&id).await;
             slowest = slowest.max(begun.elapsed());
@@ -201,22 +207,31 @@ async fn killed_and_started_while_ringing() {
         }
         (ids, slowest)
     });
+    let count = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&count);
     let listener = tokio::spawn(async move {
         let mut seen: HashSet<String> = HashSet::new();
         while let Some(ring) = heard(&mut rings, Duration::from_secs(20)).await {
             seen.insert(ring.id().to_owned());
+            counted.store(seen.len(), Ordering::Relaxed);
             ring.ack().await;
         }
         seen
     });
-    tokio::time::sleep(Duration::from_secs(2)).await;
+    let hundred_more = async || {
+        let before = count.load(Ordering::Relaxed);
+        soon(async || (count.load(Ordering::Relaxed) >= before + 100).then_some(())).await;
+    };
+    hundred_more().await;
     broker.kill();
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    assert!(!bell.is_connected());
+    soon(async || (!bell.is_connected()).then_some(())).await;
+    hundred_more().await;
     broker.start();
-    let (ids, slowest) = ringer.await.unwrap();
-    assert!(slowest < Duration::from_millis(500), "{slowest:?}");
     soon(async || bell.is_connected().then_some(())).await;
+    hundred_more().await;
+    stop.store(true, Ordering::Relaxed);
+    let (ids, slowest) = ringer.await.unwrap();
+    assert!(slowest < AT_ONCE, "{slowest:?}");
     let seen = listener.await.unwrap();
     let lost = ids.iter().filter(|id| !seen.contains(*id)).count();
     assert_eq!(lost, 0, "of {}", ids.len());
@@ -257,7 +272,7 @@ async fn a_broker_short_of_memory_takes_rings_later() {
     let begun = Instant::now();
     let second = id();
     bell.ring(&second).await;
-    assert!(begun.elapsed() < Duration::from_millis(100));
+    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
     all_heard(&mut rings, std::slice::from_ref(&second)).await;
     broker.ctl("set_vm_memory_high_watermark absolute 1GB");
     soon(async || bell.is_connected().then_some(())).await;

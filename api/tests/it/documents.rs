@@ -190,8 +190,14 @@ async fn requests_that_run_are_finished_before_the_service_ends() {
     let (store, token, url) = (world.store.clone(), world.token("demo").await, world.url.clone());
     let body = crate::world::cluster(json!({}));
     let request = world.http.post(format!("{url}/v1/clusters")).header("x-auth-token", token).json(&body);
+    world.cloud.clear_calls();
     let running = tokio::spawn(async move { request.send().await.unwrap().status().as_u16() });
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    // A call is noted when it is answered, and the key pair is what Nova is asked about last.
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !world.cloud.calls().iter().any(|call| call.service == "compute") {
+        assert!(tokio::time::Instant::now() < end, "Nova is not asked");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
     world.end().await;
     assert_eq!(running.await.unwrap(), 202);
     assert_eq!(store.operations(None, true, 10).await.unwrap().len(), 1);

@@ -164,3 +164,12 @@ impl Caller {
         panic!("stack {id} does not settle");
     }
 }
+
+/// Waits until it is so, a minute at most.
+pub(crate) async fn soon(so: impl AsyncFn() -> bool) {
+    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    while !so().await {
+        assert!(tokio::time::Instant::now() < end, "not within a minute");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -3,7 +3,10 @@
 use std::{
     io::{ErrorKind, Read, Write},
     net::{TcpListener, TcpStream},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
     time::Duration,
 };
@@ -26,6 +29,7 @@ pub(crate) struct Proxy {
     pub(crate) port: u16,
     /// The certificate to trust.
     pub(crate) ca: tempfile::NamedTempFile,
+    refused: Arc<AtomicUsize>,
 }
 
 /// A certificate for `localhost` that is its own CA.
@@ -61,18 +65,25 @@ impl Proxy {
         let acceptor = Arc::new(acceptor.build());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
+        let refused = Arc::new(AtomicUsize::new(0));
+        let refusals = Arc::clone(&refused);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                let (acceptor, broker) = (Arc::clone(&acceptor), broker.clone());
-                thread::spawn(move || {
-                    // A client that does not trust the certificate hangs up here.
-                    if let Ok(client) = acceptor.accept(client) {
-                        pass_on(client, &TcpStream::connect(broker).unwrap());
+                let (acceptor, broker, refusals) = (Arc::clone(&acceptor), broker.clone(), Arc::clone(&refusals));
+                thread::spawn(move || match acceptor.accept(client) {
+                    Ok(client) => pass_on(client, &TcpStream::connect(broker).unwrap()),
+                    Err(_) => {
+                        refusals.fetch_add(1, Ordering::Relaxed);
                     }
                 });
             }
         });
-        Self { port, ca }
+        Self { port, ca, refused }
+    }
+
+    /// How many clients hung up because they do not trust the certificate.
+    pub(crate) fn failures(&self) -> usize {
+        self.refused.load(Ordering::Relaxed)
     }
 }
 
