@@ -5,7 +5,8 @@
 
 use chrono::Utc;
 use domain::{
-    Cluster, ClusterTemplate, Error, NewCluster, Operation, OperationKind, OperationState, ResizeParams, Result,
+    Cluster, ClusterTemplate, Error, NewCluster, NodeGroup, Operation, OperationKind, OperationState, ResizeParams,
+    Result,
 };
 use serde_json::{Value, json};
 use store::ClusterRecord;
@@ -36,22 +37,31 @@ impl Ctx {
     pub(crate) async fn accept_change(&self, record: &ClusterRecord, changed: &Changed, rollback: bool) -> Result<()> {
         let cluster = &record.cluster;
         if let Some(node_count) = changed.node_count {
-            let params = ResizeParams {
-                nodegroup: default_workers(&record.nodegroups)?.uuid.clone(),
-                node_count,
-                nodes_to_remove: Vec::new(),
-                rollback,
-                previous: None,
-            };
-            let params = serde_json::to_value(params)
-                .map_err(|error| Error::internal("write the parameters of a resize", error))?;
-            let operation = self.operation(OperationKind::Resize, cluster, params)?;
-            let accepted = self.store().accept_resize(&cluster.uuid, &operation).await?;
-            self.ring(&accepted.operation_id).await;
+            let workers = default_workers(&record.nodegroups)?;
+            self.accept_resize(cluster, workers, node_count, Vec::new(), rollback).await?;
         }
         if let Some((health, reason)) = &changed.health {
             self.store().set_health(&cluster.uuid, *health, reason, self.now()).await?;
         }
+        Ok(())
+    }
+
+    /// Stores a new size of a node group. Heat takes the nodes to remove before it takes others.
+    pub(crate) async fn accept_resize(
+        &self,
+        cluster: &Cluster,
+        group: &NodeGroup,
+        node_count: i64,
+        nodes_to_remove: Vec<String>,
+        rollback: bool,
+    ) -> Result<()> {
+        let params =
+            ResizeParams { nodegroup: group.uuid.clone(), node_count, nodes_to_remove, rollback, previous: None };
+        let params =
+            serde_json::to_value(params).map_err(|error| Error::internal("write the parameters of a resize", error))?;
+        let operation = self.operation(OperationKind::Resize, cluster, params)?;
+        let accepted = self.store().accept_resize(&cluster.uuid, &operation).await?;
+        self.ring(&accepted.operation_id).await;
         Ok(())
     }
 

@@ -23,6 +23,7 @@ use crate::{certificates, clusters, mservices, root, templates};
         root::versions, root::v1, root::healthcheck,
         templates::list, templates::detail, templates::show, templates::create, templates::update, templates::delete,
         clusters::list, clusters::detail, clusters::show, clusters::create, clusters::update, clusters::delete,
+        clusters::resize,
         certificates::show, certificates::sign,
         mservices::list,
     ),

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Bool,
     /// An object of scalars, kept as strings.
     Dict,
+    /// A list of texts of at most this many characters.
+    Texts(usize),
     /// A UUID, with or without hyphens.
     Uuid,
     /// Must not be in a body.
@@ -140,6 +142,10 @@ impl Field {
                 None => return Err(self.bad(&value, "It must be true or false")),
             },
             (Kind::Dict, value) => self.dict(value)?,
+            (Kind::Texts(max), Value::Array(texts)) => {
+                texts.into_iter().map(|text| self.text(text, 1, max)).collect::<Result<Vec<_>>>()?.into()
+            }
+            (Kind::Texts(_), value) => return Err(self.bad(&value, "It must be a list of texts")),
             (Kind::Uuid, value) => match value.as_str().map(uuid::Uuid::try_parse) {
                 Some(Ok(uuid)) => uuid.to_string().into(),
                 _ => return Err(self.bad(&value, "It must be a UUID")),
@@ -239,6 +245,11 @@ impl Field {
             Kind::Dict => typed(Type::Object).additional_properties(Some(
                 ObjectBuilder::new().schema_type(SchemaType::from_iter([Type::String, Type::Number, Type::Boolean])),
             )),
+            Kind::Texts(max) => {
+                let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max));
+                let list = ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null]));
+                return list.description(Some(self.doc)).items(text).into();
+            }
             Kind::ReadOnly | Kind::Ignored => ObjectBuilder::new(),
         };
         object.into()

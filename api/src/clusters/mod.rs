@@ -3,6 +3,7 @@
 //! What changes a cluster is stored with its visible status before the answer, and carried out by the conductor.
 
 mod change;
+mod resize;
 mod view;
 
 use actix_web::{HttpRequest, HttpResponse};
@@ -11,6 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use change::{Changed, default_workers};
+pub(crate) use resize::ClusterResize;
 pub(crate) use view::{ClusterBrief, ClusterCreate, ClusterId, ClusterView};
 
 use crate::{
@@ -19,6 +21,7 @@ use crate::{
     ctx::{Ctx, Named},
     problem::Problem,
     query::{Paging, Query},
+    versions::Since,
 };
 
 /// A page of clusters, short.
@@ -116,6 +119,29 @@ pub(crate) async fn update(ctx: Ctx, named: Named, request: HttpRequest, body: R
     let changed = change::apply(&patch, &record, &ctx)?;
     ctx.accept_change(&record, &changed, rollback).await?;
     Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid }))
+}
+
+/// Change the number of nodes of a node group, with a say in which of them go.
+#[utoipa::path(
+    post, path = "/v1/clusters/{ident}/actions/resize", tag = "clusters", request_body = ClusterResize,
+    responses((status = 202, body = ClusterId))
+)]
+pub(crate) async fn resize(
+    _: Since<7>,
+    ctx: Ctx,
+    named: Named,
+    request: HttpRequest,
+    body: Body<ClusterResize>,
+) -> Result<HttpResponse, Problem> {
+    Query::read(&request, &[])?;
+    let wanted = body.0;
+    let record = ctx.cluster(&named.0, Rule::ClusterResize, None).await?;
+    let group = resize::group_of(&record, wanted.nodegroup.as_deref())?;
+    change::count_allowed(Some(wanted.node_count), &ctx)?;
+    resize::within_bounds(group, wanted.node_count)?;
+    let leaving = wanted.nodes_to_remove.unwrap_or_default();
+    ctx.accept_resize(&record.cluster, group, wanted.node_count, leaving, false).await?;
+    Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid.clone() }))
 }
 
 /// Delete a cluster and everything made for it.

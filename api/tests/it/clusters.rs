@@ -139,6 +139,40 @@ async fn the_last_size_named_is_the_one_to_come() {
 }
 
 #[tokio::test]
+async fn a_resize_names_its_group_and_the_nodes_that_go() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let uuid = world.cluster(json!({"node_count": 3})).await;
+    let path = format!("/v1/clusters/{uuid}/actions/resize");
+    let servers = json!(["6f1c2d3e-4a5b-4c6d-8e7f-9a0b1c2d3e4f", "1"]);
+    let body = json!({"node_count": "2", "nodes_to_remove": servers, "nodegroup": "default-worker"});
+    assert_eq!(world.ask("POST", &path).version("1.7").json(&body).send().await.expect(202), json!({"uuid": uuid}));
+    let unfinished = world.store.operations(Some(&uuid), true, 10).await.unwrap();
+    let resize = unfinished.iter().find(|op| op.kind.as_str() == "resize").unwrap();
+    assert_eq!((&resize.params["node_count"], &resize.params["nodes_to_remove"]), (&json!(2), &servers));
+    // openstacksdk sends a null for what its caller left out.
+    let body = json!({"node_count": 4, "nodes_to_remove": null, "nodegroup": null});
+    world.ask("POST", &path).version("latest").json(&body).send().await.expect(202);
+    let before = world.rows().await;
+    for (version, body, status) in [
+        ("1.6", json!({"node_count": 2}), 406),
+        ("1.7", json!({"node_count": 0}), 400),
+        ("1.10", json!({"node_count": -1}), 400),
+        ("1.7", json!({}), 400),
+        ("1.7", json!({"node_count": 2, "nodes_to_remove": "one"}), 400),
+        ("1.7", json!({"node_count": 2, "nodes_to_remove": [1]}), 400),
+        ("1.7", json!({"node_count": 2, "nodegroup": "default-master"}), 400),
+        ("1.7", json!({"node_count": 2, "nodegroup": "no such group"}), 404),
+        ("1.7", json!({"node_count": 2, "unknown": 1}), 400),
+    ] {
+        let answer = world.ask("POST", &path).version(version).json(&body).send().await;
+        assert_eq!(answer.status, status, "{version} {body}: {}", answer.text);
+    }
+    assert_eq!(world.rows().await, before, "what is refused is not stored");
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_cluster_that_failed_tells_why_and_takes_no_patch() {
     let world = World::new().await;
     world.template(json!({})).await;

@@ -123,6 +123,7 @@ async fn health_and_openapi_are_public() {
             "/v1/clusters",
             "/v1/clusters/detail",
             "/v1/clusters/{ident}",
+            "/v1/clusters/{ident}/actions/resize",
             "/v1/clustertemplates",
             "/v1/clustertemplates/detail",
             "/v1/clustertemplates/{ident}",
