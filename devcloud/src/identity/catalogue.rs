@@ -97,6 +97,9 @@ impl Directory {
                 allowed(grant, "service", request, rest)?;
                 self.listings.service_request(request, rest)
             }
+            ["endpoints", id] if !self.listings.endpoints.iter().any(|endpoint| endpoint.id == *id) => {
+                Err(missing("endpoint", id))
+            }
             ["endpoints", rest @ ..] => {
                 allowed(grant, "endpoint", request, rest)?;
                 self.listings.endpoint_request(request, rest)
@@ -257,7 +260,7 @@ impl Listings {
                 let id = body.get("id").and_then(Value::as_str).map_or_else(hex_id, str::to_owned);
                 if self.regions.contains(&id) {
                     return Err(Refusal::conflict(&format!(
-                        "Conflict occurred attempting to store region - Duplicate ID, {id}."
+                        "Conflict occurred attempting to store region - Duplicate ID, {id}.."
                     )));
                 }
                 self.regions.push(id.clone());

@@ -81,6 +81,11 @@ impl Directory {
     }
 
     pub(super) fn domain_request(&mut self, grant: &Grant, request: &Request, path: &[&str]) -> Answer {
+        if let ("PATCH", [id]) = (request.method.as_str(), path)
+            && !self.domains.contains_key(*id)
+        {
+            return Err(missing("domain", id));
+        }
         allowed(grant, "domain", request, path)?;
         match (request.method.as_str(), path) {
             ("GET", []) => {
@@ -170,6 +175,11 @@ impl Directory {
     }
 
     pub(super) fn role_request(&mut self, grant: &Grant, request: &Request, path: &[&str]) -> Answer {
+        if let [id] = path
+            && !self.roles.contains_key(*id)
+        {
+            return Err(missing("role", id));
+        }
         allowed(grant, "role", request, path)?;
         let show = |id: &str, name: &str| json!({"id": id, "name": name, "domain_id": null, "description": null});
         match (request.method.as_str(), path) {
@@ -205,9 +215,6 @@ impl Directory {
             "DELETE" => "identity:revoke_grant",
             _ => return Err(Refusal::no_route()),
         };
-        if !grant.is_admin() {
-            return Err(denied(action));
-        }
         let name = self.roles.get(role).cloned().ok_or_else(|| missing("role", role))?;
         self.user_or_404(user)?;
         let place = match &target {
@@ -216,6 +223,9 @@ impl Directory {
             Target::Project(id) | Target::Domain(id) => id.clone(),
             Target::System => "system".to_owned(),
         };
+        if !grant.is_admin() {
+            return Err(denied(action));
+        }
         let row = (user.to_owned(), target, name);
         let done = match method {
             "PUT" => {
@@ -234,7 +244,8 @@ impl Directory {
     }
 }
 
-/// Refuses whoever is no administrator, with the name of the policy rule.
+/// Refuses whoever is no administrator, with the name of the policy rule. Where Keystone looks for the object first, so
+/// does the caller.
 pub(super) fn allowed(grant: &Grant, kind: &str, request: &Request, path: &[&str]) -> Result<(), Refusal> {
     if grant.is_admin() {
         return Ok(());

@@ -7,6 +7,7 @@ mod failures;
 mod faults;
 mod heat;
 mod keystone;
+mod operator;
 mod played;
 mod refusals;
 mod services;
