@@ -87,6 +87,7 @@ impl<'a> Bootstrap<'a> {
             one.many_regions = many;
         }
         wanted.region = Some(region.clone());
+        wanted.client_region = Some(region.clone());
         Ok(Self { arguments, options, stored, wanted, region, urls, cloud, admin })
     }
 
@@ -116,7 +117,13 @@ impl<'a> Bootstrap<'a> {
         }
         // An operator is there to start the server: nothing is gained by waiting for it.
         let pool = PoolOptions { max_retries: 0, ..PoolOptions::from(&self.options) };
-        let store = Store::connect(url, pool).await?;
+        let unreachable = |error: domain::Error| {
+            format!(
+                "{}. Check [database] connection; the database and its user have to exist. --no-database leaves it alone",
+                terminal::chain(&error)
+            )
+        };
+        let store = Store::connect(url, pool).await.map_err(unreachable)?;
         let pending = store.pending_migrations().await?;
         if report.applies() {
             store.migrate().await?;

@@ -54,12 +54,15 @@ pub(crate) fn fail(text: &str) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// An error with its causes on one line.
+/// An error with its causes on one line; what a cause only repeats is left out.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let next = cause.to_string();
+        if !text.ends_with(&next) {
+            text = format!("{text}: {next}");
+        }
         source = cause.source();
     }
     text

@@ -5,13 +5,12 @@ use domain::{Options, Secret, options::AuthPlugin};
 
 use super::arguments::{Administrator, Arguments, or_default, set};
 
-/// Sections that tell in which region a service is looked up.
-const CLIENTS: [&str; 8] = [
+/// Sections that tell in which region a service is looked up, beside that of Cinder, which nodes are told too.
+const CLIENTS: [&str; 7] = [
     "heat_client",
     "nova_client",
     "neutron_client",
     "glance_client",
-    "cinder_client",
     "barbican_client",
     "octavia_client",
     "magnum_client",
@@ -33,7 +32,10 @@ pub(crate) struct Wanted {
     /// Keystone's address for callers and nodes.
     pub(crate) public_auth_url: Option<String>,
     pub(crate) ca_file: Option<String>,
+    /// Where nodes look for services.
     pub(crate) region: Option<String>,
+    /// Where this service does, if it is the same for all; counts only where there are several.
+    pub(crate) client_region: Option<String>,
     /// `true` when the cloud has several, so that each service has to be looked up in the right one.
     pub(crate) many_regions: bool,
     pub(crate) service: Person,
@@ -66,6 +68,7 @@ impl Wanted {
             public_auth_url: public,
             ca_file: first(|plugin| &plugin.cafile),
             region: set(options.cinder_client.region_name.as_ref()),
+            client_region: client_region(options),
             many_regions: false,
             service: Person { user: login.user, domain: login.user_domain, password: filled(login.password) },
             project: login.project,
@@ -184,8 +187,9 @@ impl Wanted {
         ] {
             add("trust", option, value);
         }
-        for section in CLIENTS.into_iter().filter(|section| self.many_regions || *section == "cinder_client") {
-            add(section, "region_name", text(&self.region));
+        add("cinder_client", "region_name", text(&self.region));
+        for section in CLIENTS.into_iter().filter(|_| self.many_regions) {
+            add(section, "region_name", text(&self.client_region));
         }
         all
     }
@@ -203,6 +207,20 @@ impl Wanted {
 
 fn filled(password: Option<Secret>) -> Option<Secret> {
     password.filter(|password| !password.expose().is_empty())
+}
+
+/// The region that all sections of [`CLIENTS`] name.
+fn client_region(options: &Options) -> Option<String> {
+    let first = &options.heat_client.region_name;
+    let all = [
+        &options.nova_client,
+        &options.neutron_client,
+        &options.glance_client,
+        &options.barbican_client,
+        &options.octavia_client,
+        &options.magnum_client,
+    ];
+    set(first.as_ref()).filter(|_| all.iter().all(|client| client.region_name == *first))
 }
 
 /// The service user's login, also while it lacks its password.

@@ -92,3 +92,23 @@ async fn errors_say_what_to_do_next() {
     let error = run("admin", ("OS_REGION_NAME", ""));
     assert!(error.contains("Keystone has the regions RegionOne, RegionTwo; set OS_REGION_NAME"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_from_before_there_was_another_region_is_too_little() {
+    let bench = Bench::new().await;
+    bench.sets_up(&["--url", URL]);
+    bench.admin(Method::POST, "/regions", Some(json!({"region": {"id": "RegionTwo"}}))).await;
+    let error = bench.fails(&[]);
+    assert!(error.contains("[heat_client] region_name, [nova_client] region_name"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_out_of_reach_stops_everything() {
+    let bench = Bench::new().await;
+    let url = "mysql+pymysql://magnum:hunter2@127.0.0.1:9/magnum";
+    let error = bench.refuses(&["--database-connection", url, "--write-config", "magnum.conf", "--url", URL]);
+    assert!(error.contains("the database and its user have to exist. --no-database leaves it alone"), "{error}");
+    assert!(!error.contains("hunter2"), "{error}");
+    assert_eq!(bench.changes(), Vec::<String>::new());
+    assert!(!bench.config().exists());
+}
