@@ -39,14 +39,14 @@ async fn delete_during(service: &str, path: &str, time: Duration) {
     let uuid = world.accept_create("overtaken").await;
     let id = world.active(&uuid).await.id;
     let engine = world.engine();
-    let worker = async { engine.advance(&id, &|| false).await.unwrap() };
-    let overtake = async {
+    let worker = Box::pin(async { engine.advance(&id, &|| false).await.unwrap() });
+    let overtake = Box::pin(async {
         while world.cloud.faults_left() > 0 {
             tokio::time::sleep(TICK).await;
         }
         world.accept_delete(&uuid).await;
         run_in_real_time(&world, &world.engine()).await;
-    };
+    });
     let (ended, ()) = tokio::join!(worker, overtake);
     let made = |call: &&devcloud::Call| call.method == "POST" && call.path.ends_with(path) && call.status == 201;
     assert_eq!(world.cloud.calls().iter().filter(made).count(), 1, "the request was not carried out");
