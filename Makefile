@@ -4,10 +4,10 @@
 MAGNUM ?= cargo run --quiet --
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test fmt lint gen clients bench deps
+.PHONY: help demo run test test-cloud fmt lint gen clients bench deps
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: deps ## Build, prove, resize and delete a cluster on a simulated cloud
 	@$(MAGNUM) demo
@@ -17,6 +17,9 @@ run: deps ## Serve on 127.0.0.1:9511 with a simulated cloud until Ctrl-C; prints
 
 test: deps ## Check everything: format, lints, all tests on three databases and a broker, the real clients
 	@tests/run.sh
+
+test-cloud: deps ## Drive clusters with the real client on a real OpenStack, started for it on this machine (Debian 12, root)
+	@tests/cloud/run.sh
 
 fmt: ## Format all Rust files
 	git ls-files --cached --others --exclude-standard '*.rs' | xargs rustfmt --edition 2024
