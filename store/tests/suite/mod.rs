@@ -8,6 +8,7 @@ pub(crate) mod fixtures;
 pub(crate) mod misc;
 pub(crate) mod paging;
 pub(crate) mod schema;
+pub(crate) mod snapshot;
 pub(crate) mod steering;
 pub(crate) mod templates;
 pub(crate) mod working;
@@ -109,6 +110,7 @@ macro_rules! suite {
                 migrations_run_once, migrations_run_at_once, a_foreign_schema_is_left_alone, an_empty_database_says_so,
                 statements_are_counted,
             ],
+            snapshot: [the_schema_is_the_one_on_file],
             templates: [
                 round_trip, visibility, names, save_keeps_owner, referenced_ones_stay,
                 delete_and_create_do_not_pass_each_other, change_and_create_do_not_pass_each_other,
