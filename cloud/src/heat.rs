@@ -314,18 +314,19 @@ impl<'a> Heat<'a> {
     }
 }
 
-/// 0 for a cause, 1 for what was stopped because of it, 2 for a parent that repeats it, 3 for nothing said.
-fn vagueness(resource: &Resource) -> u8 {
+/// 0 for a cause, 1 for what was stopped because of it, 2 and more for a parent that repeats it, last for nothing said.
+fn vagueness(resource: &Resource) -> usize {
     let reason = resource.status_reason.as_deref().unwrap_or_default();
     if reason.is_empty() {
-        3
-    } else if reason.contains("resources.") {
-        // "BadRequest: resources.kube_master.resources[0].resources.node: ..." is the parents' form.
-        2
-    } else if reason.contains("aborted") || reason.contains("cancelled") {
-        1
-    } else {
-        0
+        return usize::MAX;
+    }
+    // Each level puts its own place before the cause: "ValueError: resources.kube_masters.resources[0].resources.node: ..."
+    let begins = reason.find("resources.").into_iter().chain(reason.find("resources[")).min();
+    let place = begins.map_or("", |at| reason[at..].split_once(": ").map_or("", |(place, _)| place));
+    match place.matches("resources").count() {
+        0 | 1 if reason.contains("aborted") || reason.contains("cancelled") => 1,
+        0 | 1 => 0,
+        levels => levels,
     }
 }
 
@@ -343,15 +344,21 @@ mod tests {
             status_reason: Some(reason.to_owned()),
             parent_resource: None,
         };
+        let (server, why) = ("resources.kube-master", "Went to status ERROR due to \"No valid host was found\"");
         let mut all = [
             resource("silent", ""),
-            resource("kube_masters", "ResourceInError: resources.kube_masters.resources[0]: No valid host"),
-            resource("lb", "CREATE aborted (Task create from LoadBalancer)"),
-            resource("kube-master", "ResourceInError: Went to status ERROR due to \"No valid host was found\""),
+            resource("kube_masters", &format!("ResourceInError: resources.kube_masters.resources[0].{server}: {why}")),
+            resource("lb", "CREATE aborted (Task create from LoadBalancer \"lb\" Stack \"c1\" [1] Timed out)"),
+            resource("0", &format!("ResourceInError: resources[0].{server}: {why}")),
+            resource("kube-master", &format!("ResourceInError: {server}: {why}")),
+            resource(
+                "network",
+                "resources.network: Property error: resources.net.properties.name: Value must be a string",
+            ),
         ];
         all.sort_by_key(vagueness);
         let names: Vec<_> = all.iter().map(|r| r.name.as_str()).collect();
-        assert_eq!(names, ["kube-master", "lb", "kube_masters", "silent"]);
+        assert_eq!(names, ["kube-master", "network", "lb", "0", "kube_masters", "silent"]);
     }
 
     #[test]
