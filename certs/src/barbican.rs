@@ -96,7 +96,10 @@ impl BarbicanStore {
         let certificate = read("certificate").await?.ok_or_else(|| gone("certificate"))?;
         let private_key = read("private_key").await?.ok_or_else(|| gone("private key"))?;
         let passphrase = read("private_key_passphrase").await?.filter(|text| !text.expose().is_empty());
-        Ok(Some(Material { certificate: certificate.expose().to_owned(), private_key, passphrase }))
+        // Barbican strips white space from what it stores; PEM ends with a line.
+        let line = |text: &Secret| format!("{}\n", text.expose().trim_end());
+        let (certificate, private_key) = (line(&certificate), Secret::new(line(&private_key)));
+        Ok(Some(Material { certificate, private_key, passphrase }))
     }
 
     /// Removes the secrets first: a container that is left can be found again, secrets of the original's names cannot.

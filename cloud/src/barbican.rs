@@ -109,12 +109,20 @@ impl<'a> Barbican<'a> {
     /// # Errors
     /// [`Error::Cloud`].
     pub async fn payload(&self, secret_ref: &str) -> Result<Option<Secret>> {
+        // Barbican takes one media type, and answers 406 unless it is the secret's own: text as we store it, bytes as the
+        // original service stored it on Python 2.
+        match self.payload_as(secret_ref, "text/plain").await {
+            Err(error) if error.cloud_status() == Some(406) => {
+                self.payload_as(secret_ref, "application/octet-stream").await
+            }
+            other => other,
+        }
+    }
+
+    async fn payload_as(&self, secret_ref: &str, media: &str) -> Result<Option<Secret>> {
         let id = id(secret_ref);
         let call = self.0.get(Service::Barbican, format!("read secret {id}")).path(&["secrets", id, "payload"]);
-        // The payload was stored as text, or as bytes by the original service on Python 2.
-        let Some(reply) = call.header("Accept", "text/plain, application/octet-stream").find().await? else {
-            return Ok(None);
-        };
+        let Some(reply) = call.header("Accept", media).find().await? else { return Ok(None) };
         let text = String::from_utf8(reply.answer.body().to_vec()).map_err(|_| Error::Cloud {
             service: Service::Barbican.name(),
             doing: format!("read secret {id}"),

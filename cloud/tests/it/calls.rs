@@ -208,10 +208,13 @@ async fn a_trust_is_looked_for_as_whoever_asks() {
 }
 
 #[tokio::test]
-async fn a_stored_reference_works_at_another_address() {
-    let stub = Stub::start(|a, _| {
-        assert_eq!(a.header("accept"), Some("text/plain, application/octet-stream"));
-        Reply::Raw(200, vec![("Content-Type", "application/octet-stream".to_owned())], "the key".to_owned())
+async fn a_stored_reference_works_at_another_address_and_bytes_are_read_too() {
+    let stub = Stub::start(|a, _| match a.header("accept") {
+        Some("text/plain") => Reply::Json(406, json!({"code": 406, "description": "Wrong payload content-type."})),
+        Some("application/octet-stream") => {
+            Reply::Raw(200, vec![("Content-Type", "application/octet-stream".to_owned())], "the key".to_owned())
+        }
+        other => panic!("{other:?}"),
     })
     .await;
     let payload = stub.cloud().as_service().barbican().payload("https://old.host/v1/secrets/abc").await.unwrap();

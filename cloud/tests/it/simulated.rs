@@ -227,7 +227,7 @@ async fn secrets_and_containers_come_and_go() {
     let service = w.cloud.as_service();
     let barbican = service.barbican();
     let secret = barbican.create_secret("magnum-c1-ca", &Secret::new("line one\nline two\n")).await.unwrap();
-    assert_eq!(barbican.payload(&secret).await.unwrap().unwrap().expose(), "line one\nline two\n");
+    assert_eq!(barbican.payload(&secret).await.unwrap().unwrap().expose(), "line one\nline two");
     assert_eq!(barbican.secrets("magnum-c1-ca").await.unwrap().len(), 1);
     assert!(barbican.secrets("magnum-c1").await.unwrap().is_empty());
     let part = SecretRef { name: Some("certificate".to_owned()), secret_ref: secret.clone() };
