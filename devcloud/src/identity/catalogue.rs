@@ -164,6 +164,12 @@ impl Listings {
                 self.services.push(service);
                 Ok(Reply::json(201, json!({"service": shown})))
             }
+            ("DELETE", [id]) => {
+                let known = self.services.len();
+                self.services.retain(|service| service.id != *id);
+                self.endpoints.retain(|endpoint| endpoint.service_id != *id);
+                if self.services.len() == known { Err(missing("service", id)) } else { Ok(Reply::empty(204)) }
+            }
             (method @ ("GET" | "PATCH"), [id]) => {
                 let found = self.services.iter_mut().find(|service| service.id == *id);
                 let service = found.ok_or_else(|| missing("service", id))?;
@@ -195,6 +201,10 @@ impl Listings {
                 let shown = endpoint.show();
                 self.endpoints.push(endpoint);
                 Ok(Reply::json(201, json!({"endpoint": shown})))
+            }
+            ("DELETE", [id]) => {
+                self.endpoints.retain(|endpoint| endpoint.id != *id);
+                Ok(Reply::empty(204))
             }
             (method @ ("GET" | "PATCH"), [id]) => {
                 let found = self.endpoints.iter_mut().find(|endpoint| endpoint.id == *id);

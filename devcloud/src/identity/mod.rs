@@ -109,7 +109,8 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
         }
         ("GET", ["v3"]) => return Ok(Reply::ok(json!({"version": v3(&request.root())}))),
         (method, ["v3", "auth", "tokens"]) => return directory.auth_tokens(method, request),
-        _ => {}
+        (_, ["v3", ..]) => {}
+        _ => return Err(Refusal::no_route()),
     }
     let grant = directory.authenticate(request)?;
     match path.as_slice() {

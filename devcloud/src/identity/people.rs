@@ -53,11 +53,7 @@ impl Directory {
             ("GET", [_]) => Ok(Reply::ok(json!({"user": self.show_user(id, &request.root())}))),
             ("PATCH", [_]) if rules => self.change_user(id, request),
             ("DELETE", [_]) if rules => {
-                self.users.shift_remove(id);
-                self.assignments.retain(|(user, _, _)| user != id);
-                self.credentials.retain(|_, known| known.user_id != id);
-                self.revoke_user(id);
-                self.sweep_tokens();
+                self.forget_user(id);
                 Ok(Reply::empty(204))
             }
             ("POST", [_, "password"]) => self.change_password(id, request),
@@ -65,6 +61,14 @@ impl Directory {
             ("PATCH" | "DELETE", [_]) => Err(denied("identity:update_user")),
             _ => Err(Refusal::no_route()),
         }
+    }
+
+    pub(super) fn forget_user(&mut self, id: &str) {
+        self.users.shift_remove(id);
+        self.assignments.retain(|(user, _, _)| user != id);
+        self.credentials.retain(|_, known| known.user_id != id);
+        self.revoke_user(id);
+        self.sweep_tokens();
     }
 
     fn create_user(&mut self, grant: &Grant, request: &Request) -> Answer {

@@ -81,7 +81,7 @@ impl Directory {
     }
 
     pub(super) fn domain_request(&mut self, grant: &Grant, request: &Request, path: &[&str]) -> Answer {
-        if let ("PATCH", [id]) = (request.method.as_str(), path)
+        if let ("PATCH" | "DELETE", [id]) = (request.method.as_str(), path)
             && !self.domains.contains_key(*id)
         {
             return Err(missing("domain", id));
@@ -111,8 +111,31 @@ impl Directory {
                 let body = request.member("domain")?;
                 Ok(Reply::ok(json!({"domain": self.change_domain(id, &body)?})))
             }
+            ("DELETE", [id]) => self.delete_domain(id),
             _ => Err(Refusal::no_route()),
         }
+    }
+
+    /// With everything in it.
+    fn delete_domain(&mut self, id: &str) -> Answer {
+        let domain = self.domains.get(id).ok_or_else(|| missing("domain", id))?;
+        if domain.enabled {
+            return Err(Refusal::forbidden("Cannot delete a domain that is enabled, please disable it first."));
+        }
+        self.domains.shift_remove(id);
+        let projects: Vec<String> =
+            self.projects.values().filter(|one| one.domain_id == id).map(|one| one.id.clone()).collect();
+        projects.iter().for_each(|project| self.forget_project(project));
+        let users: Vec<String> =
+            self.users.values().filter(|one| one.domain_id == id).map(|one| one.id.clone()).collect();
+        users.iter().for_each(|user| self.forget_user(user));
+        self.assignments.retain(|(_, on, _)| *on != Target::Domain(id.to_owned()));
+        Ok(Reply::empty(204))
+    }
+
+    fn forget_project(&mut self, id: &str) {
+        self.projects.shift_remove(id);
+        self.assignments.retain(|(_, on, _)| *on != Target::Project(id.to_owned()));
     }
 
     fn change_domain(&mut self, id: &str, body: &Map<String, Value>) -> Result<Value, Refusal> {
@@ -145,6 +168,11 @@ impl Directory {
             ("PATCH", [id]) => {
                 let body = request.member("project")?;
                 Ok(Reply::ok(json!({"project": self.change_project(id, &body)?})))
+            }
+            ("DELETE", [id]) => {
+                self.projects.get(*id).ok_or_else(|| missing("project", id))?;
+                self.forget_project(id);
+                Ok(Reply::empty(204))
             }
             _ => Err(Refusal::no_route()),
         }
@@ -202,6 +230,11 @@ impl Directory {
                 let name = self.roles.get(*id).ok_or_else(|| missing("role", id))?;
                 Ok(Reply::ok(json!({"role": show(id, name)})))
             }
+            ("DELETE", [id]) => {
+                let name = self.roles.shift_remove(*id);
+                self.assignments.retain(|(_, _, role)| Some(role) != name.as_ref());
+                Ok(Reply::empty(204))
+            }
             _ => Err(Refusal::no_route()),
         }
     }
@@ -254,6 +287,7 @@ pub(super) fn allowed(grant: &Grant, kind: &str, request: &Request, path: &[&str
         ("GET", []) => format!("identity:list_{kind}s"),
         ("POST", _) => format!("identity:create_{kind}"),
         ("PATCH", _) => format!("identity:update_{kind}"),
+        ("DELETE", _) => format!("identity:delete_{kind}"),
         _ => format!("identity:get_{kind}"),
     }))
 }
