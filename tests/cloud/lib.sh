@@ -10,6 +10,7 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 state=${MAGNUM_CLOUD_DIR:-${CARGO_TARGET_DIR:-$root/target}/cloud}
 [[ $state == /* ]] || state=$PWD/$state
+[[ $state != *[[:space:]]* ]] || { echo "cloud: the private folder $state has a space in its name; MAGNUM_CLOUD_DIR names another" >&2; exit 1; }
 region=RegionOne
 compute_host=node-1
 
@@ -190,7 +191,7 @@ choose_port() {
 chosen_port() { sed -n "s/^$1=//p" "$state/ports"; }
 
 # Who listens, for the message about a port that is taken.
-listener_of() { ss -Hltnp "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1; }
+listener_of() { ss -Hltnp "sport = :$1" 2>/dev/null | sed -n 's/.*users:(("\([^"]*\)",pid=\([0-9]*\).*/\1, process \2/p' | head -n 1 || true; }
 
 # One password per name, all of them from one secret.
 password() { printf '%s %s' "$(<"$state/secret")" "$1" | sha256sum | cut -c 1-32; }
