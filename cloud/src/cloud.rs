@@ -106,6 +106,14 @@ impl Cloud {
         self.trustee(user_id, password, Some(trust_id))
     }
 
+    /// The same with a login of its own, for what goes on after the call has been answered: the token has all of its life
+    /// before it, and it is certain that the trust is still there. A held token may be near its end, or it may have been
+    /// revoked and still be let in by a service that remembers it.
+    #[must_use]
+    pub fn as_trust_anew(&self, user_id: &str, password: &Secret, trust_id: &str) -> Session {
+        self.trustee_login(user_id, password, Some(trust_id))
+    }
+
     /// A cluster's own user as itself, without any scope; logs in with the first call.
     #[must_use]
     pub fn unscoped_trustee(&self, user_id: &str, password: &Secret) -> Session {
@@ -189,13 +197,14 @@ impl Cloud {
             hash.update(&part.len().to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let key = hash.finish();
+        self.logins.get_with(hash.finish(), || self.trustee_login(user_id, password, trust_id))
+    }
+
+    fn trustee_login(&self, user_id: &str, password: &Secret, trust_id: Option<&str>) -> Session {
         let scope = trust_id.map(|id| json!({ "OS-TRUST:trust": { "id": id } }));
         let doing = format!("log in as the cluster's user {user_id}");
-        self.logins.get_with(key, || {
-            let login = Login::new(self.core.clone(), doing, json!({ "id": user_id }), Some(password.clone()), scope);
-            Session::new(self.core.clone(), Auth::Login(login))
-        })
+        let login = Login::new(self.core.clone(), doing, json!({ "id": user_id }), Some(password.clone()), scope);
+        Session::new(self.core.clone(), Auth::Login(login))
     }
 }
 

@@ -6,8 +6,8 @@ use std::sync::{
 };
 
 use chrono::{DateTime, TimeDelta, Utc};
-use cloud::Session;
-use domain::{Cluster, ClusterTemplate, Error, NodeGroup, Operation};
+use cloud::{Cloud, Session};
+use domain::{Cluster, ClusterTemplate, Error, NodeGroup, Operation, Secret};
 
 use crate::{Clock, Deps};
 
@@ -140,15 +140,19 @@ impl StepCtx {
 
     /// Acts with the cluster's own trust, if it has one.
     pub(crate) fn as_trust(&self) -> Result<Option<Session>, Fail> {
+        self.trust_by(Cloud::as_trust)
+    }
+
+    fn trust_by(&self, log_in: fn(&Cloud, &str, &Secret, &str) -> Session) -> Result<Option<Session>, Fail> {
         let (Some(user), Some(trust)) = (&self.cluster.trustee_user_id, &self.cluster.trust_id) else {
             return Ok(None);
         };
         let Some(password) = self.trustee_password()? else { return Ok(None) };
-        Ok(Some(self.deps.cloud.as_trust(user, &password, trust)))
+        Ok(Some(log_in(&self.deps.cloud, user, &password, trust)))
     }
 
     /// The trustee's password, opened.
-    pub(crate) fn trustee_password(&self) -> Result<Option<domain::Secret>, Fail> {
+    pub(crate) fn trustee_password(&self) -> Result<Option<Secret>, Fail> {
         let Some(sealed) = &self.cluster.trustee_password else { return Ok(None) };
         Ok(Some(self.deps.seal.open(sealed, &self.cluster.uuid)?))
     }
@@ -161,7 +165,21 @@ impl StepCtx {
     where
         F: Future<Output = Result<T, Error>>,
     {
-        let trust = self.as_trust()?;
+        self.with_trust_first(self.as_trust()?, call).await
+    }
+
+    /// Like [`Self::with_any`], for what Heat goes on with in the name of the token after it has answered.
+    pub(crate) async fn with_any_anew<T, F>(&self, call: impl Fn(Session) -> F) -> Result<T, Fail>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
+        self.with_trust_first(self.trust_by(Cloud::as_trust_anew)?, call).await
+    }
+
+    async fn with_trust_first<T, F>(&self, trust: Option<Session>, call: impl Fn(Session) -> F) -> Result<T, Fail>
+    where
+        F: Future<Output = Result<T, Error>>,
+    {
         let caller = self.caller_if_held()?;
         self.first_allowed(
             trust.into_iter().chain(caller).chain([self.deps.cloud.as_service().in_project(&self.cluster.project_id)]),

@@ -157,7 +157,7 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         return Err(Fail::Fatal(Error::Refused(format!("Stack {} could not be deleted: {reason}", stack.name))));
     }
     let id = &stack.id;
-    match ctx.with_any(|session| async move { session.heat().delete(id).await }).await {
+    match ctx.with_any_anew(|session| async move { session.heat().delete(id).await }).await {
         Ok(_) => Ok(Next::Wait(ctx.deps.poll_interval())),
         Err(Fail::Fatal(error)) => Err(Fail::retry_conflict(error)),
         Err(fail) => Err(fail),
