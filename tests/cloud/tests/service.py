@@ -43,6 +43,10 @@ trustee_domain_admin_name = {TRUSTEE_DOMAIN_ADMIN}
 trustee_domain_admin_password = {TRUSTEE_DOMAIN_ADMIN_PASSWORD}
 cluster_user_trust = true
 
+[cluster]
+# Octavia's only worker has several of them to delete at a time here.
+pre_delete_lb_timeout = 600
+
 [cinder]
 default_docker_volume_type = {default_volume_type}
 """

@@ -74,17 +74,16 @@ def test_given_private_network(tell, cloud, view, demo):
     story.make_template(
         cloud, "--network-driver", "flannel", "--fixed-network", cloud["DEMO_NETWORK_ID"], "--fixed-subnet", cloud["DEMO_SUBNET_ID"]
     )
-    story.create("--node-count", "1", "--labels", "boot_volume_size=1,etcd_volume_size=2")
-    row = story.complete()
+    story.create("--node-count", "1", "--labels", "etcd_volume_size=2,kube_tag=v1.11.9")
+    story.complete()
     for server in story.servers().values():
         [port] = view.ports(device_id=server.id)
         assert [ip["subnet_id"] for ip in port["fixed_ips"]] == [cloud["DEMO_SUBNET_ID"]]
         assert server.addresses.keys() == {"demo-net"}
-        assert not server.image.id, "it booted from a volume"
-    master = story.servers()[f"{story.stack}-master-0"]
-    sizes = sorted(demo.block_storage.get_volume(one["id"]).size for one in master.attached_volumes)
-    assert sizes == [1, 2], "the root volume and etcd's"
-    assert row["stack_id"]
+    servers = story.servers()
+    sizes = {name: [demo.block_storage.get_volume(one["id"]).size for one in server.attached_volumes] for name, server in servers.items()}
+    assert sizes == {f"{story.stack}-master-0": [2], f"{story.stack}-minion-0": []}, "etcd's"
+    assert "kubelet openstackmagnum/kubernetes-kubelet:v1.11.9" in story.record("minion", 0)["images"]
     story.delete()
     assert demo.network.get_network(cloud["DEMO_NETWORK_ID"]).name == "demo-net"
     assert demo.network.get_subnet(cloud["DEMO_SUBNET_ID"])

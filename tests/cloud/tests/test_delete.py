@@ -31,7 +31,7 @@ def test_after_an_update_failed(tell, cloud, orders):
     story.create("--node-count", "1")
     story.complete()
     orders.give(f"{story.stack}-minion-1", **{"break": {"atomic": "the registry is closed"}})
-    story.cli.coe("cluster", "update", story.name, "replace", "node_count=2")
+    story.cli.coe("cluster", "update", story.name, "--node-count", "2")
     row = story.wait("UPDATE_FAILED")
     assert f"{story.stack}-minion-1: kubelet failed" in row["status_reason"], row["status_reason"]
     assert "could not be installed" in row["status_reason"], row["status_reason"]

@@ -35,7 +35,7 @@ def test_life(tell, cloud, view, demo, cli, tmp_path):
     assert shown["master_addresses"] == [public[f"{story.stack}-master-0"]]
     assert shown["node_addresses"] == [public[f"{story.stack}-minion-0"], public[f"{story.stack}-minion-1"]]
     assert shown["api_address"] == f"https://{public[f'{story.stack}-master-0']}:6443"
-    stack = demo.orchestration.get_stack(shown["stack_id"])
+    stack = demo.orchestration.get_stack(story.ask()["stack_id"])
     assert (stack.status, stack.name) == ("CREATE_COMPLETE", story.stack)
     assert not list(demo.load_balancer.load_balancers(name=f"{story.stack}-api_lb"))
     check_volumes(demo, servers, "fake")
@@ -99,7 +99,7 @@ class Remembering:
 def scale(story, cli, demo):
     """Out to three by `update`; in to two by naming the one in the middle, which goes, and no other."""
     before = story.servers()
-    assert "accepted" in cli.coe("cluster", "update", story.name, "replace", "node_count=3")
+    assert "accepted" in cli.coe("cluster", "update", story.name, "--node-count", "3")
     row = story.complete("UPDATE")
     assert row["node_count"] == 3 and len(row["node_addresses"]) == 3
     grown = story.servers()
