@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# What `make test-cloud` runs: a real OpenStack, our two processes in it, and clusters driven with the real client.
+#
+# Ends with one line that has all counts and the time; the exit status is 0 when nothing failed. The cloud is ended unless
+# it was running before, or MAGNUM_CLOUD_KEEP is 1. Arguments go to pytest (a file, -k NAME).
+
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+target=${CARGO_TARGET_DIR:-$root/target}
+logs=$target/test-logs/cloud
+# How many clusters are on their way at the same time.
+width=${MAGNUM_CLOUD_WIDTH:-4}
+
+say() { printf '%s\n' "$*"; }
+clock() { printf '%d:%02d' $(($1 / 60)) $(($1 % 60)); }
+
+# Made anew only when the pinned requirements or Python change.
+environment() {
+    local folder=$target/cloud-tests wanted
+    wanted=$(python3 -c 'import sys; print(sys.version)'; cat "$here/tests/requirements.txt" "$root/tests/clients/requirements-current.txt")
+    [ "$wanted" != "$(cat "$folder/made-from" 2>/dev/null || true)" ] || return 0
+    rm -rf "$folder"
+    python3 -m venv "$folder"
+    "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$here/tests/requirements.txt"
+    printf '%s\n' "$wanted" >"$folder/made-from"
+}
+
+# A run by itself, so that everything is named that stayed: the same things as before and not one more.
+census() {
+    say "== $(clock $SECONDS) census"
+    if "$here/census" --since "$logs/census.json" >"$logs/left.json"; then
+        say "== $(clock $SECONDS) census: ok, nothing is left"
+        passed=$((passed + 1))
+    else
+        say "== $(clock $SECONDS) census: FAILED, this is not as it was before:"
+        cat "$logs/left.json"
+        failed=$((failed + 1))
+    fi
+}
+
+end() {
+    local status=$?
+    trap - EXIT
+    if [ "$keep" = no ]; then "$here/down"; else say "the cloud is kept; its environment: $state/env"; fi
+    exit $status
+}
+
+run_tests() {
+    local status=0 tests=("$here/tests") argument sums
+    for argument in "$@"; do
+        [ ! -e "${argument%%::*}" ] || tests=()
+    done
+    say "== $(clock $SECONDS) clusters, $width at a time"
+    PYTHONDONTWRITEBYTECODE=1 "$target/cloud-tests/bin/python" -m pytest -p no:cacheprovider -W ignore --tb=short \
+        --durations=0 --dist load -n "$width" "${tests[@]}" "$@" 2>&1 | tee "$logs/pytest.log" || status=$?
+    sums=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/pytest.log" | grep -E '^=+ .* in [0-9.]+s' | tail -n 1)
+    passed=$(grep -oE '[0-9]+ passed' <<<"$sums" | grep -oE '[0-9]+' || echo 0)
+    failed=$(grep -oE '[0-9]+ (failed|error)' <<<"$sums" | awk '{ sum += $1 } END { print sum + 0 }')
+    [ "$status" = 0 ] || [ "$failed" != 0 ] || failed=1
+}
+
+command -v cargo >/dev/null || { say 'cargo is missing: install Rust (rustup), then run this again'; exit 1; }
+rm -rf "$logs"
+mkdir -p "$logs"
+"$root/tests/services.sh" tools
+passed=0 failed=0 keep=no
+state=${MAGNUM_CLOUD_DIR:-$target/cloud}
+if [ "${MAGNUM_CLOUD_KEEP:-0}" = 1 ] || { [ -f "$state/env" ] && "$here/status" >/dev/null 2>&1; }; then keep=yes; fi
+
+say "== $(clock $SECONDS) cloud"
+trap end EXIT
+trap 'exit 130' INT TERM HUP
+if [ "$keep" = yes ]; then "$here/up" >"$logs/up.log"; else "$here/up" --for $$ >"$logs/up.log"; fi
+say "== $(clock $SECONDS) cloud: ok"
+if [ -z "${MAGNUM_BIN:-}" ]; then
+    (cd "$root" && cargo build --quiet)
+    export MAGNUM_BIN=$target/debug/magnum
+fi
+environment
+export TEST_CLOUD_ENV=$state/env MAGNUM_CLOUD_RUN=$logs
+"$here/census" >"$logs/census.json"
+run_tests "$@"
+census
+say "cloud: $passed passed, $failed failed in $(clock $SECONDS)"
+[ "$failed" = 0 ]
