@@ -62,6 +62,7 @@ pub(crate) async fn a_stale_worker_writes_nothing(db: &Fresh) {
     assert!(!store.commit_step(&next, &changed, &groups, true, at(62)).await.unwrap());
     assert!(!store.commit_step(&next, &changed, &groups, false, at(62)).await.unwrap());
     assert!(!store.renew_lease(&stale, at(999)).await.unwrap());
+    assert!(!store.linger(&stale, at(62), at(999)).await.unwrap());
     assert!(!store.release(&stale).await.unwrap());
     for outcome in [
         Outcome::done(&changed, &groups),
@@ -214,6 +215,10 @@ pub(crate) async fn leases_of_taken_over_operations(db: &Fresh) {
     let leases = async |seconds| store.leases_of_cluster(&record.cluster.uuid, &removal.id, at(seconds)).await.unwrap();
     assert_eq!(leases(1).await, 1, "its worker may be in the middle of a request");
     assert_eq!(leases(61).await, 0, "a dead worker is waited for no longer than its lease");
+    assert!(!store.renew_lease(&claim, at(100)).await.unwrap());
+    assert!(store.linger(&claim, at(50), at(100)).await.unwrap(), "a worker at work is waited for");
+    assert_eq!((leases(99).await, leases(101).await), (1, 0));
+    assert!(!store.linger(&claim, at(101), at(200)).await.unwrap(), "one whose lease has run out is not");
     assert!(store.release(&claim).await.unwrap());
     assert_eq!(leases(1).await, 0);
     claimed(&store, &removal.id, "w", 1).await;
