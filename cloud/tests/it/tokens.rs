@@ -204,9 +204,11 @@ async fn trustees_log_in_once_each_with_and_without_their_trust() {
     assert_eq!(stub.logins(), 2);
     cloud.as_trust("u", &secret("other"), "t1").keystone().regions().await.unwrap();
     assert_eq!(stub.logins(), 3, "another password is another login");
+    cloud.as_trust_anew("u", &secret("pw"), "t1").keystone().regions().await.unwrap();
+    assert_eq!(stub.logins(), 4, "what goes on behind the answer has a token with all of its life before it");
     assert_eq!(cloud.trustee_domain_id().await.unwrap(), "trustee-domain");
     assert_eq!(cloud.trustee_domain_id().await.unwrap(), "trustee-domain");
-    assert_eq!(stub.logins(), 4);
+    assert_eq!(stub.logins(), 5);
 }
 
 #[tokio::test]
