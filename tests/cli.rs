@@ -132,12 +132,13 @@ fn samples_are_the_files_under_etc() {
 
 #[test]
 fn help_teaches_with_examples() {
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 10] = [
         &[],
         &["api"],
         &["conductor"],
         &["all"],
         &["demo"],
+        &["bootstrap"],
         &["migrate"],
         &["sample"],
         &["operation"],

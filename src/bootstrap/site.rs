@@ -209,12 +209,11 @@ impl Site<'_> {
         {
             self.operator().set_password(user, password).await?;
         }
-        let (finding, remark) = match (user.enabled, takes) {
-            (true, true) => (Finding::Fine, ""),
-            (false, true) => (Finding::Different, ", which was switched off"),
-            (_, false) => (Finding::Different, ", whose password was another"),
-        };
-        self.report.tell(finding, "user", &format!("{}{remark}", user.name));
+        let what: Vec<&str> = [(!user.enabled, "enabled"), (!takes, "password")]
+            .into_iter()
+            .filter_map(|(wrong, what)| wrong.then_some(what))
+            .collect();
+        self.different("user", &user.name, &what);
         Ok(())
     }
 
@@ -246,26 +245,33 @@ impl Site<'_> {
         Ok(())
     }
 
+    /// Tells of something that exists, and which of its members are not as they should be.
+    fn different(&mut self, kind: &str, which: &str, members: &[&str]) {
+        match members {
+            [] => self.report.tell(Finding::Fine, kind, which),
+            members => self.report.tell(Finding::Different, kind, &format!("{which}: {}", members.join(", "))),
+        }
+    }
+
     /// Tells of something that exists, and switches it on.
     pub(super) async fn switched_on(&mut self, enabled: bool, what: Switch, id: &str, which: &str) -> Step<()> {
         if !enabled && self.report.applies() {
             self.operator().enable(what, id).await?;
         }
-        let (finding, remark) =
-            if enabled { (Finding::Fine, "") } else { (Finding::Different, ", which was switched off") };
-        self.report.tell(finding, what.name(), &format!("{which}{remark}"));
+        self.different(what.name(), which, if enabled { &[] } else { &["enabled"] });
         Ok(())
     }
 }
 
 fn unknown_password(user: &User, given: bool, titles: &Titles) -> Box<dyn Error> {
-    let state = if given { "refuses the given password" } else { "exists, but its password is not given" };
+    let (state, other) = if given {
+        ("refuses the given password", "--reset-passwords to make it the given one")
+    } else {
+        ("exists, but its password is not given", "--reset-passwords and --write-config FILE for a new one")
+    };
     stop(format!(
-        "user {} {state}: give the right one ({}, or {} in the environment), or set {} with --reset-passwords",
-        user.name,
-        titles.option,
-        titles.variable,
-        if given { "the given one" } else { "a generated one, with --write-config FILE and" }
+        "user {} {state}: give the right one ({}, or {} in the environment), or {other}",
+        user.name, titles.option, titles.variable
     ))
 }
 
