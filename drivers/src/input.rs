@@ -61,6 +61,8 @@ pub struct Facts {
     /// Neutron's id of the template's external network, which the cloud provider on the nodes needs. `None`: not looked
     /// up, what the template says is used.
     pub external_network_uuid: Option<String>,
+    /// The existing subnet the nodes are to be on. `None`: none is named, or it was not looked up and its name is used.
+    pub given_subnet: Option<GivenSubnet>,
     /// Cinder type for docker volumes: label, else option, else the first type of Cinder. `None`: nothing found.
     pub docker_volume_type: Option<String>,
     /// Cinder type for etcd volumes, found the same way.
@@ -91,6 +93,17 @@ pub struct Facts {
     pub default_timeout_mins: i64,
 }
 
+/// A subnet as Neutron knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GivenSubnet {
+    /// Its id.
+    pub id: String,
+    /// The network it belongs to.
+    pub network_id: String,
+    /// Its addresses.
+    pub cidr: Option<String>,
+}
+
 impl Default for Facts {
     /// Empty values, with the configuration's defaults where it has some.
     fn default() -> Self {
@@ -107,6 +120,7 @@ impl Default for Facts {
             octavia: false,
             discovery_url: None,
             external_network_uuid: None,
+            given_subnet: None,
             docker_volume_type: None,
             etcd_volume_type: None,
             boot_volume_size: 0,

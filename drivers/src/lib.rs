@@ -21,7 +21,7 @@ mod tests;
 
 pub use check::{Check, Rules};
 pub use driver::{Driver, Plugins, Provides};
-pub use input::{Facts, Input};
+pub use input::{Facts, GivenSubnet, Input};
 pub use label::{Form, Label};
 pub use outputs::Outputs;
 pub use registry::{DRIVERS, driver_for, driver_named};

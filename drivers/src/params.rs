@@ -91,8 +91,18 @@ pub(crate) fn network(input: &Input<'_>) -> Result<Parameters, Error> {
     }
     let mut p = Parameters::new();
     p.put("external_network", input.facts.external_network_uuid.as_deref().unwrap_or(external));
-    p.put_given("fixed_network", fixed_network);
-    p.put_given("fixed_subnet", fixed_subnet);
+    match &input.facts.given_subnet {
+        // The label speaks of a network that is made; nodes and load balancer have to know the one there is.
+        Some(subnet) => {
+            p.put("fixed_network", subnet.network_id.as_str());
+            p.put("fixed_subnet", subnet.id.as_str());
+            p.put_given("fixed_network_cidr", subnet.cidr.as_deref());
+        }
+        None => {
+            p.put_given("fixed_network", fixed_network);
+            p.put_given("fixed_subnet", fixed_subnet);
+        }
+    }
     p.put("floating_ip_enabled", cluster.floating_ip_enabled);
     p.put("master_lb_enabled", cluster.master_lb_enabled);
     let on_lb = switch(input.labels(), "master_lb_floating_ip_enabled", cluster.floating_ip_enabled);

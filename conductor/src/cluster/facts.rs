@@ -2,7 +2,7 @@
 
 use cloud::Session;
 use domain::{Error, Labels, OperationKind};
-use drivers::{Facts, Input};
+use drivers::{Facts, GivenSubnet, Input};
 
 use crate::step::{Fail, StepCtx};
 
@@ -25,6 +25,7 @@ pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
         octavia: ctx.deps.cloud.has_octavia().await?,
         discovery_url: ctx.cluster.discovery_url.clone().filter(|url| !url.is_empty()),
         external_network_uuid: external_network(ctx).await?,
+        given_subnet: given_subnet(ctx).await?,
         docker_volume_type: volumes.docker,
         etcd_volume_type: volumes.etcd,
         boot_volume_size: volumes.boot_size,
@@ -49,6 +50,15 @@ async fn external_network(ctx: &StepCtx) -> Result<Option<String>, Fail> {
     let Some(name) = named.filter(|_| ctx.op.kind == OperationKind::Create) else { return Ok(None) };
     let found = ctx.with_caller_first(|session| async move { session.neutron().external_network(name).await }).await?;
     Ok(Some(found.id))
+}
+
+/// The subnet that the cluster or its template names. A resize leaves the network as it is.
+async fn given_subnet(ctx: &StepCtx) -> Result<Option<GivenSubnet>, Fail> {
+    let named = ctx.cluster.fixed_subnet.as_deref().or(ctx.template()?.fixed_subnet.as_deref());
+    let creates = ctx.op.kind == OperationKind::Create;
+    let Some(name) = named.filter(|name| creates && !name.is_empty()) else { return Ok(None) };
+    let found = ctx.with_caller_first(|session| async move { session.neutron().subnet(name).await }).await?;
+    Ok(Some(GivenSubnet { id: found.id, network_id: found.network_id, cidr: found.cidr }))
 }
 
 fn missing(what: &str) -> Fail {

@@ -3,7 +3,7 @@
 use chrono::DateTime;
 use domain::{Cluster, ClusterTemplate, Labels, NodeGroup, Secret, Status};
 
-use crate::{Driver, Facts, Input, Label, StackRequest, driver_named, label::Form};
+use crate::{Driver, Facts, GivenSubnet, Input, Label, StackRequest, driver_named, label::Form};
 
 /// A cluster with everything around it.
 #[derive(Clone)]
@@ -91,6 +91,16 @@ pub(super) fn all() -> Vec<(&'static str, Sample)> {
     add("given_network", |s| {
         s.cluster.fixed_network = Some("5d0c4e9b-net".to_owned());
         s.cluster.fixed_subnet = Some("77aa61c2-subnet".to_owned());
+    });
+    add("given_subnet", |s| {
+        s.cluster.fixed_network = Some("lan".to_owned());
+        s.cluster.fixed_subnet = Some("lan-subnet".to_owned());
+        s.labels([("fixed_subnet_cidr", "10.0.0.0/16")]);
+        s.facts.given_subnet = Some(GivenSubnet {
+            id: "77aa61c2-subnet".to_owned(),
+            network_id: "5d0c4e9b-net".to_owned(),
+            cidr: Some("10.20.0.0/16".to_owned()),
+        });
     });
     add("volumes", |s| {
         s.cluster.docker_volume_size = Some(50);
