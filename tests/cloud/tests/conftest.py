@@ -24,6 +24,8 @@ from player import cloud as environment  # noqa: E402
 from service import Service  # noqa: E402
 from story import Orders, Story  # noqa: E402
 
+# Not Cinder's own choice, which is what volumes get that nobody has chosen a type for.
+DOCKER_VOLUME_TYPE = "magnum-docker"
 READY_SECONDS = 30
 STOP_SECONDS = 20
 
@@ -59,7 +61,11 @@ def pytest_configure(config):
     folder.mkdir(parents=True, exist_ok=True)
     os.environ["MAGNUM_CLOUD_RUN"] = str(folder)
     program = os.environ.get("MAGNUM_BIN") or ROOT / "target" / "debug" / "magnum"
-    config.service = Service(program, folder / "service", environment.settings())
+    cloud = environment.settings()
+    config.volume_types = environment.connect(cloud, "admin").block_storage
+    if not config.volume_types.find_type(DOCKER_VOLUME_TYPE):
+        config.volume_types.create_type(name=DOCKER_VOLUME_TYPE)
+    config.service = Service(program, folder / "service", cloud, DOCKER_VOLUME_TYPE)
     config.service.start()
     config.player = Player(folder)
 
@@ -68,6 +74,7 @@ def pytest_unconfigure(config):
     if not hasattr(config, "service"):
         return
     ended = config.service.stop() | ({"player": config.player.stop()} if hasattr(config, "player") else {})
+    config.volume_types.delete_type(config.volume_types.find_type(DOCKER_VOLUME_TYPE))
     if any(ended.values()):
         raise AssertionError(f"exit statuses after SIGTERM: {ended}")
 
@@ -86,6 +93,12 @@ def cloud():
 def view(cloud):
     """The cloud as its administrator sees it, who never touches a cluster."""
     return environment.View(cloud)
+
+
+@pytest.fixture(scope="session")
+def docker_volume_type():
+    """What the operator has configured for docker's volumes."""
+    return DOCKER_VOLUME_TYPE
 
 
 @pytest.fixture(scope="session")

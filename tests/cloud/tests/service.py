@@ -48,7 +48,7 @@ cluster_user_trust = true
 pre_delete_lb_timeout = 600
 
 [cinder]
-default_docker_volume_type = {default_volume_type}
+default_docker_volume_type = {docker_volume_type}
 """
 CLIENTS = ["barbican", "cinder", "glance", "heat", "magnum", "neutron", "nova", "octavia"]
 
@@ -56,14 +56,14 @@ CLIENTS = ["barbican", "cinder", "glance", "heat", "magnum", "neutron", "nova", 
 class Service:
     """Both processes, their configuration and logs in one folder."""
 
-    def __init__(self, program, folder, cloud):
+    def __init__(self, program, folder, cloud, docker_volume_type):
         self.program = str(program)
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.url = f"http://127.0.0.1:{cloud['CONTAINER_INFRA_PORT']}"
         self.processes = {}
         self.configuration = self.folder / "magnum.conf"
-        text = CONFIGURATION.format(state=self.folder, default_volume_type=cloud["VOLUME_TYPE"], **cloud)
+        text = CONFIGURATION.format(state=self.folder, docker_volume_type=docker_volume_type, **cloud)
         text += "".join(f"\n[{client}_client]\nregion_name = {cloud['REGION']}\n" for client in CLIENTS)
         self.configuration.touch(mode=0o600)
         self.configuration.write_text(text)

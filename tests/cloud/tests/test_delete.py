@@ -47,7 +47,10 @@ def test_with_a_load_balancer_made_by_the_cluster(held, cloud, demo):
         description=f"Kubernetes external service default/web from cluster {story.uuid}",
     )
     story.until(lambda: demo.load_balancer.get_load_balancer(balancer.id).provisioning_status == "ACTIVE", balancer.name)
-    floating = demo.network.create_ip(floating_network_id=cloud["PUBLIC_NETWORK_ID"], port_id=balancer.vip_port_id)
+    words = f"Floating IP for Kubernetes external service default/web from cluster {story.uuid}"
+    floating = demo.network.create_ip(
+        floating_network_id=cloud["PUBLIC_NETWORK_ID"], port_id=balancer.vip_port_id, description=words
+    )
     story.delete()
     assert demo.load_balancer.find_load_balancer(balancer.id) is None
     assert demo.network.find_ip(floating.id) is None

@@ -23,7 +23,7 @@ def kubernetes_get(folder, record, path):
     return done.stdout
 
 
-def test_life(tell, cloud, view, demo, cli, tmp_path):
+def test_life(tell, cloud, view, demo, cli, docker_volume_type, tmp_path):
     story = tell("life")
     story.make_template(cloud, "--network-driver", "flannel", "--docker-volume-size", "5")
     story.create("--node-count", "2")
@@ -38,7 +38,7 @@ def test_life(tell, cloud, view, demo, cli, tmp_path):
     stack = demo.orchestration.get_stack(story.ask()["stack_id"])
     assert (stack.status, stack.name) == ("CREATE_COMPLETE", story.stack)
     assert not list(demo.load_balancer.load_balancers(name=f"{story.stack}-api_lb"))
-    check_volumes(demo, servers, "fake")
+    check_volumes(demo, servers, docker_volume_type)
     config_opens_it(story, cli, tmp_path)
     every_wrong_value_is_found(story, view)
     scale(story, cli, demo)
