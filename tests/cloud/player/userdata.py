@@ -12,6 +12,7 @@ import yaml
 
 GZIP = b"\x1f\x8b"
 HERE_DOCUMENT = re.compile(r"^cat (>>?)(/\S+) <<'?(\w+)'?\n(.*?)^\3$", re.MULTILINE | re.DOTALL)
+SHELL = re.compile(r"#!\s*/\S*(/|\s)(ba)?sh\b")
 # How Heat hands software deployments to os-collect-config.
 DEPLOYMENT_FILES = ("cfn-init-data", "heat_config.cfg", "os-collect-config.conf")
 
@@ -68,8 +69,11 @@ def _part(found, name, text):
         if name == "cfn-init-data":
             found.collect = json.loads(text or "{}").get("os-collect-config", {})
         return
-    if text.startswith("#!"):
+    if SHELL.match(text):
         found.scripts.append(text)
+    elif text.startswith("#!"):
+        # Heat's own helper in Python, which writes a log.
+        return
     elif text.startswith("#cloud-config"):
         _cloud_config(found, yaml.safe_load(text) or {})
     elif not text.startswith(("#cloud-boothook", "#part-handler", "## template:")) and text.strip():
