@@ -76,7 +76,7 @@ impl Site<'_> {
     async fn trustees(&mut self, wanted: &Wanted, admin: &Role) -> Step<()> {
         let domain = self.trustee_domain(&wanted.trustee_domain).await?;
         let home = match &wanted.trustee_admin.domain {
-            own if own.is_empty() => domain.clone(),
+            own if own.is_empty() || *own == wanted.trustee_domain => domain.clone(),
             other => Some(self.home(other, "the admin of the trustee domain").await?),
         };
         let user = self.user(&wanted.trustee_admin, home.as_ref(), &TRUSTEE_ADMIN).await?;
@@ -114,7 +114,7 @@ impl Site<'_> {
         match (found, &named.name) {
             (Some(domain), _) => {
                 self.switched_on(domain.enabled, Switch::Domain, &domain.id, &which).await?;
-                Ok(Some(domain))
+                Ok(Some(Domain { enabled: domain.enabled || self.report.applies(), ..domain }))
             }
             (None, Some(name)) if named.id.is_none() => {
                 let made = if self.report.applies() {
@@ -157,9 +157,12 @@ impl Site<'_> {
 
     async fn user(&mut self, person: &Person, home: Option<&Domain>, titles: &Titles) -> Step<Option<String>> {
         let which = shown(&person.user);
-        let found = match home {
-            Some(home) => self.operator().find_user(&person.user, &home.id).await?,
-            None => None,
+        let found = match (home, &person.user.id) {
+            (None, None) => None,
+            (home, _) => {
+                let domain = home.map_or("", |home| home.id.as_str());
+                self.operator().find_user(&person.user, domain).await?
+            }
         };
         if let Some(user) = found {
             self.known_user(&user, person.password.as_ref(), home.is_some_and(|home| home.enabled), titles).await?;

@@ -149,6 +149,38 @@ async fn what_was_made_but_not_answered_is_adopted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn an_existing_configuration_may_name_everything_by_id() {
+    let bench = Bench::new().await;
+    let database = format!("sqlite:///{}", bench.path("magnum.sqlite").display());
+    let conf = |trust: &str, login: &str| {
+        let text = format!(
+            "[database]\nconnection = {database}\n[keystone_auth]\nauth_url = {}\nusername = magnum\npassword = pw-one\n\
+             user_domain_id = default\nproject_domain_id = default\n{login}\n[cinder_client]\nregion_name = RegionOne\n\
+             [trust]\ntrustee_domain_admin_password = pw-two\n{trust}\n",
+            bench.cloud.auth_url()
+        );
+        std::fs::write(bench.config(), text).unwrap();
+    };
+    let run = |more: &[&str]| {
+        let mut arguments = vec!["--config-file", "magnum.conf"];
+        arguments.extend_from_slice(more);
+        bench.says(&arguments)
+    };
+    let named = "trustee_domain_name = clusters\ntrustee_domain_admin_name = root";
+    conf(&format!("{named}\ntrustee_domain_admin_domain_name = clusters"), "project_name = service");
+    assert!(run(&["--url", URL]).contains("Done: "));
+    assert!(run(&[]).contains("Everything is as it should be"));
+    let (domain, admin) = (bench.id("domains", "clusters").await, bench.id("users", "root").await);
+    let by_id = format!("trustee_domain_id = {domain}\ntrustee_domain_admin_id = {admin}");
+    conf(&by_id, &format!("project_id = {}", bench.id("projects", "service").await));
+    let same = run(&[]);
+    assert!(same.contains("Everything is as it should be") && !same.contains("Next:"), "{same}");
+    conf("trustee_domain_id = nope", "project_name = service");
+    let error = bench.refuses(&["--config-file", "magnum.conf"]);
+    assert!(error.contains("Keystone has no domain nope, as [trust] trustee_domain_id has it"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_second_region_has_its_own_endpoints_and_every_client_is_told() {
     let bench = Bench::new().await;
     bench.admin(Method::POST, "/regions", Some(json!({"region": {"id": "RegionTwo"}}))).await;
