@@ -1,6 +1,6 @@
 """The player as a process: `python -m player.main FOLDER`, with TEST_CLOUD_ENV naming the cloud's environment file.
 
-It looks at all servers every second and plays those of clusters. Tests and player meet in the folder alone:
+It looks at all servers every two seconds and plays those of clusters. Tests and player meet in the folder alone:
 
 - `nodes/SERVER_ID/record.json` says what became of a node: status, findings, addresses, where its API listens;
 - `nodes/SERVER_ID/log` is the output of its scripts;
@@ -21,7 +21,7 @@ from . import cloud
 from .node import Node
 
 OF_A_CLUSTER = re.compile(r".+-[0-9a-f]{12}-(master|minion)-\d+$")
-LOOK_SECONDS = 1
+LOOK_SECONDS = 2
 
 
 def read_orders(folder, name):

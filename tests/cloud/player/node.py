@@ -17,6 +17,7 @@ from .root import Root
 
 SCRIPT_SECONDS = 900
 POLL_SECONDS = 1
+ATTACH_SECONDS = 3
 SIGNAL_SECONDS = 60
 
 
@@ -157,9 +158,12 @@ class Node:
     def watch(self, process):
         """Does what the machine does while a script runs; its exit status in the end."""
         end = time.monotonic() + SCRIPT_SECONDS
+        attach = 0
         while process.poll() is None:
             self.connect()
-            self.attach()
+            if time.monotonic() >= attach:
+                self.attach()
+                attach = time.monotonic() + ATTACH_SECONDS
             self.serve()
             if time.monotonic() > end:
                 self.find([f"the script still runs after {SCRIPT_SECONDS} s"])

@@ -66,6 +66,7 @@ def pytest_configure(config):
     if not config.volume_types.find_type(DOCKER_VOLUME_TYPE):
         config.volume_types.create_type(name=DOCKER_VOLUME_TYPE)
     config.service = Service(program, folder / "service", cloud, DOCKER_VOLUME_TYPE)
+    config.service.bootstrap(environment.variables(cloud, "admin"))
     config.service.start()
     config.player = Player(folder)
 
