@@ -293,14 +293,14 @@ impl<'a> Heat<'a> {
         Ok(failed)
     }
 
-    /// The first concrete cause of a failed stack as `<resource>: <reason>`.
+    /// The first concrete cause of a failed stack as `<resource>: <reason>`, after the part of the stack it is in.
     ///
     /// # Errors
     /// [`domain::Error::Cloud`].
     pub async fn failed_reason(&self, ident: &str) -> Result<Option<String>> {
         let failed = self.failed_resources(ident).await?;
         let first = failed.iter().find(|r| r.status_reason.as_deref().is_some_and(|reason| !reason.is_empty()));
-        Ok(first.map(|r| format!("{}: {}", r.name, r.status_reason.as_deref().unwrap_or_default())))
+        Ok(first.map(|cause| described(cause, &failed)))
     }
 
     /// Events, oldest first; empty when there is no stack.
@@ -314,20 +314,30 @@ impl<'a> Heat<'a> {
     }
 }
 
-/// 0 for a cause, 1 for what was stopped because of it, 2 and more for a parent that repeats it, last for nothing said.
-fn vagueness(resource: &Resource) -> usize {
+/// Causes come before what was stopped because of them; of what says the same, the innermost comes first, because each
+/// level puts its own place before the words: `ValueError: resources.kube_masters.resources[0].resources.node: ...`.
+fn vagueness(resource: &Resource) -> (u8, usize) {
     let reason = resource.status_reason.as_deref().unwrap_or_default();
-    if reason.is_empty() {
-        return usize::MAX;
+    let stopped = reason.contains("aborted") || reason.contains("cancelled");
+    let rank = if reason.is_empty() { 2 } else { u8::from(stopped) };
+    (rank, reason.matches("resources.").count() + reason.matches("resources[").count())
+}
+
+/// A cause with the part of the stack that repeats it: "on_image" alone does not tell masters from workers.
+fn described(cause: &Resource, failed: &[Resource]) -> String {
+    let reason = cause.status_reason.as_deref().unwrap_or_default();
+    let echoes = failed.iter().filter(|r| words(r) == words(cause));
+    match echoes.max_by_key(|r| vagueness(r)) {
+        Some(part) if part.name != cause.name => format!("{}: {}: {reason}", part.name, cause.name),
+        _ => format!("{}: {reason}", cause.name),
     }
-    // Each level puts its own place before the cause: "ValueError: resources.kube_masters.resources[0].resources.node: ..."
+}
+
+/// The reason without the places before it, which are the same words at every level.
+fn words(resource: &Resource) -> &str {
+    let reason = resource.status_reason.as_deref().unwrap_or_default();
     let begins = reason.find("resources.").into_iter().chain(reason.find("resources[")).min();
-    let place = begins.map_or("", |at| reason[at..].split_once(": ").map_or("", |(place, _)| place));
-    match place.matches("resources").count() {
-        0 | 1 if reason.contains("aborted") || reason.contains("cancelled") => 1,
-        0 | 1 => 0,
-        levels => levels,
-    }
+    begins.and_then(|at| reason[at..].split_once(": ")).map_or(reason, |(_, words)| words)
 }
 
 #[cfg(test)]
@@ -358,7 +368,11 @@ mod tests {
         ];
         all.sort_by_key(vagueness);
         let names: Vec<_> = all.iter().map(|r| r.name.as_str()).collect();
-        assert_eq!(names, ["kube-master", "network", "lb", "0", "kube_masters", "silent"]);
+        assert_eq!(names, ["kube-master", "0", "network", "kube_masters", "lb", "silent"]);
+        let expect = format!("kube_masters: kube-master: ResourceInError: {server}: {why}");
+        assert_eq!(described(&all[0], &all), expect, "the cause, and which part of the cluster it is in");
+        let alone = "network: resources.network: Property error: resources.net.properties.name: Value must be a string";
+        assert_eq!(described(&all[2], &all), alone);
     }
 
     #[test]
