@@ -15,6 +15,9 @@ use utoipa::{PartialSchema, ToSchema};
 /// Text columns are this wide.
 pub(crate) const COLUMN: usize = 255;
 
+/// Lists and dictionaries are kept as JSON text of at most so many bytes, all that Magnum's own columns hold on `MySQL`.
+const JSON_TEXT: usize = 65_535;
+
 /// Numbers are kept in 32 bits by every database Magnum ran on.
 const MAX_INT: i64 = i32::MAX as i64;
 
@@ -141,9 +144,10 @@ impl Field {
                 Some(flag) => flag.into(),
                 None => return Err(self.bad(&value, "It must be true or false")),
             },
-            (Kind::Dict, value) => self.dict(value)?,
+            (Kind::Dict, value) => self.keepable(self.dict(value)?)?,
             (Kind::Texts(max), Value::Array(texts)) => {
-                texts.into_iter().map(|text| self.text(text, 1, max)).collect::<Result<Vec<_>>>()?.into()
+                let texts = texts.into_iter().map(|text| self.text(text, 1, max)).collect::<Result<Vec<_>>>()?;
+                self.keepable(texts.into())?
             }
             (Kind::Texts(_), value) => return Err(self.bad(&value, "It must be a list of texts")),
             (Kind::Uuid, value) => match value.as_str().map(uuid::Uuid::try_parse) {
@@ -215,6 +219,16 @@ impl Field {
             dict.insert(key, text.into());
         }
         Ok(dict.into())
+    }
+
+    /// A list or dictionary that is not too long as a whole.
+    fn keepable(&self, value: Value) -> Result<Value> {
+        let length = value.to_string().len();
+        if length > JSON_TEXT {
+            let reason = format!("It has {length} bytes as JSON text, the most is {JSON_TEXT}");
+            return Err(self.bad(&value, &reason));
+        }
+        Ok(value)
     }
 
     fn bad(&self, value: &Value, reason: &str) -> Error {

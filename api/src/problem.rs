@@ -180,7 +180,7 @@ impl ResponseError for Problem {
 /// The table: one line per kind of error.
 fn status_of(error: &Error) -> StatusCode {
     match error {
-        Error::Invalid(_) | Error::TemplateReferenced { .. } => StatusCode::BAD_REQUEST,
+        Error::Invalid(_) | Error::TemplateReferenced { .. } | Error::DoesNotFit { .. } => StatusCode::BAD_REQUEST,
         Error::Forbidden { .. } | Error::Refused(_) | Error::QuotaReached { .. } => StatusCode::FORBIDDEN,
         Error::NotFound { .. } => StatusCode::NOT_FOUND,
         Error::Ambiguous { .. } | Error::Conflict(_) => StatusCode::CONFLICT,

@@ -211,7 +211,28 @@ impl Engine {
         if self.stops_at(&ctx.op, step.name, Point::AfterEffect) {
             return Ok(Some(Advanced::Crashed));
         }
-        let advanced = match outcome {
+        let before = ctx.op.clone();
+        let advanced = match self.commit(ctx, steps, index, last, outcome).await {
+            Err(error @ Error::DoesNotFit { .. }) => Some(self.reject(ctx, before, &error).await?),
+            committed => committed?,
+        };
+        if self.stops_at(&ctx.op, step.name, Point::AfterCommit) {
+            return Ok(Some(Advanced::Crashed));
+        }
+        Ok(advanced)
+    }
+
+    /// Writes what came of a step.
+    async fn commit(
+        &self,
+        ctx: &mut StepCtx,
+        steps: &[Step],
+        index: usize,
+        last: bool,
+        outcome: Result<Next, Fail>,
+    ) -> Result<Option<Advanced>, Error> {
+        let step = steps[index];
+        Ok(match outcome {
             Ok(Next::Done) => self.done(ctx, steps, index).await?,
             Ok(Next::Wait(_)) if last => Some(self.time_out(ctx, step).await?),
             Ok(Next::Wait(pause)) => Some(self.wait(ctx, pause).await?),
@@ -227,11 +248,18 @@ impl Engine {
             }
             Err(Fail::Fatal(error)) => Some(self.fail(ctx, &error.to_string()).await?),
             Err(Fail::Lost) => Some(self.lost(ctx).await?),
-        };
-        if self.stops_at(&ctx.op, step.name, Point::AfterCommit) {
-            return Ok(Some(Advanced::Crashed));
+        })
+    }
+
+    /// Fails an operation whose result the database will never take; cluster and node groups stay as they are stored.
+    async fn reject(&self, ctx: &mut StepCtx, before: Operation, error: &Error) -> Result<Advanced, Error> {
+        match StepCtx::load(Arc::clone(&self.deps), before).await? {
+            Some(stored) => {
+                *ctx = StepCtx { lease: ctx.lease.clone(), ..stored };
+                self.fail(ctx, &error.to_string()).await
+            }
+            None => self.lost(ctx).await,
         }
-        Ok(advanced)
     }
 
     /// Runs the step while renewing the lease; gives up the moment the lease has run out.

@@ -79,6 +79,16 @@ pub enum Error {
         #[source]
         source: Source,
     },
+    /// The database refuses a value for its length or size (400): the same call never succeeds. What callers give is
+    /// checked before, so this is the last line of defence.
+    #[error("A value is too long or too large to be kept: the database could not {doing}")]
+    DoesNotFit {
+        /// What was attempted, to be read after "could not".
+        doing: &'static str,
+        /// The database's own error.
+        #[source]
+        source: Source,
+    },
     /// A defect or a broken row (500). The text is for operators only and never leaves the service.
     #[error("{doing}")]
     Internal {

@@ -14,6 +14,7 @@ impl Failure {
     pub(crate) fn while_doing(self, doing: &'static str) -> Error {
         match self {
             Self::Refused(error) => error,
+            Self::Sql(source) if is_data_exception(&source) => Error::DoesNotFit { doing, source: Box::new(source) },
             Self::Sql(source) => Error::Database { doing, source: Box::new(source) },
         }
     }
@@ -38,6 +39,17 @@ impl Failure {
     pub(crate) fn is_duplicate(&self) -> bool {
         matches!(self, Self::Sql(sqlx::Error::Database(error)) if error.is_unique_violation())
     }
+}
+
+/// A value is too long or too large for its column, or no value of its type. No retry helps.
+fn is_data_exception(error: &sqlx::Error) -> bool {
+    let sqlx::Error::Database(error) = error else { return false };
+    if error.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some() {
+        // SQLITE_TOOBIG.
+        return error.code().is_some_and(|code| code == "18");
+    }
+    // SQLSTATE class 22, on both servers; among them string_data_right_truncation, MySQL's ER_DATA_TOO_LONG.
+    error.code().is_some_and(|code| code.starts_with("22"))
 }
 
 impl From<sqlx::Error> for Failure {

@@ -11,6 +11,7 @@ pub(crate) mod schema;
 pub(crate) mod snapshot;
 pub(crate) mod steering;
 pub(crate) mod templates;
+pub(crate) mod widths;
 pub(crate) mod working;
 
 use std::{future::Future, panic::resume_unwind};
@@ -139,6 +140,7 @@ macro_rules! suite {
                 retry, abandon, listing, forgetting, waking, watched, idle_stacks_in_pages,
                 status_is_set_only_while_expected, status_does_not_pass_a_request,
             ],
+            widths: [large_clusters_are_kept_whole, what_does_not_fit_is_no_failure_of_the_database],
             misc: [keypairs, services, the_clock_is_the_databases, leases, one_lease_wins, quotas, ping],
         }
     };
