@@ -53,7 +53,7 @@ run_tests() {
     done
     say "== $(clock $SECONDS) clusters, $width at a time"
     PYTHONDONTWRITEBYTECODE=1 "$target/cloud-tests/bin/python" -m pytest -p no:cacheprovider -W ignore --tb=short \
-        --durations=0 --dist load -n "$width" "${tests[@]}" "$@" 2>&1 | tee "$logs/pytest.log" || status=$?
+        --durations=0 --dist load --maxschedchunk 1 -n "$width" "${tests[@]}" "$@" 2>&1 | tee "$logs/pytest.log" || status=$?
     sums=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/pytest.log" | grep -E '^=+ .* in [0-9.]+s' | tail -n 1)
     passed=$(grep -oE '[0-9]+ passed' <<<"$sums" | grep -oE '[0-9]+' || echo 0)
     failed=$(grep -oE '[0-9]+ (failed|error)' <<<"$sums" | awk '{ sum += $1 } END { print sum + 0 }')

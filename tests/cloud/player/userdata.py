@@ -5,6 +5,7 @@ import email
 import gzip
 import json
 import re
+import shlex
 import urllib.parse
 from dataclasses import dataclass, field
 
@@ -13,6 +14,8 @@ import yaml
 GZIP = b"\x1f\x8b"
 HERE_DOCUMENT = re.compile(r"^cat (>>?)(/\S+) <<'?(\w+)'?\n(.*?)^\3$", re.MULTILINE | re.DOTALL)
 SHELL = re.compile(r"#!\s*/\S*(/|\s)(ba)?sh\b")
+# Heat's own parts, which prepare folders for what follows.
+OTHERS = ("text/cloud-boothook", "text/part-handler", "text/x-cfninitdata")
 # How Heat hands software deployments to os-collect-config.
 DEPLOYMENT_FILES = ("cfn-init-data", "heat_config.cfg", "os-collect-config.conf")
 
@@ -48,7 +51,7 @@ def unpack(raw):
     if re.match(r"(Content-Type|MIME-Version):", text, re.IGNORECASE):
         return _multipart(email.message_from_string(text))
     found = UserData()
-    _part(found, "", text)
+    _part(found, "", "text/plain", text)
     return found
 
 
@@ -60,11 +63,11 @@ def _multipart(message):
         content = part.get_payload(decode=True)
         if content.startswith(GZIP):
             content = gzip.decompress(content)
-        _part(found, part.get_filename() or "", content.decode())
+        _part(found, part.get_filename() or "", part.get_content_type(), content.decode())
     return found
 
 
-def _part(found, name, text):
+def _part(found, name, kind, text):
     if name in DEPLOYMENT_FILES:
         if name == "cfn-init-data":
             found.collect = json.loads(text or "{}").get("os-collect-config", {})
@@ -74,9 +77,9 @@ def _part(found, name, text):
     elif text.startswith("#!"):
         # Heat's own helper in Python, which writes a log.
         return
-    elif text.startswith("#cloud-config"):
+    elif kind == "text/cloud-config" or text.startswith("#cloud-config"):
         _cloud_config(found, yaml.safe_load(text) or {})
-    elif not text.startswith(("#cloud-boothook", "#part-handler", "## template:")) and text.strip():
+    elif kind not in OTHERS and text.strip():
         raise Unreadable(f"a part {name!r} that begins with {text[:30]!r} is neither a script nor a cloud-config")
 
 
@@ -87,9 +90,8 @@ def _cloud_config(found, config):
             content = base64.b64decode(content).decode()
         found.files[entry["path"]] = content
     for command in config.get("runcmd", []):
-        if not isinstance(command, str):
-            raise Unreadable(f"a command of the cloud-config that is no text: {command!r}")
-        found.scripts.append(f"#!/bin/sh\n{command}\n")
+        words = command if isinstance(command, str) else shlex.join(map(str, command))
+        found.scripts.append(f"#!/bin/sh\n{words}\n")
 
 
 def _ignition(config):

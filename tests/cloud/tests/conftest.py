@@ -71,6 +71,11 @@ def pytest_configure(config):
     config.player = Player(folder)
 
 
+def pytest_collection_modifyitems(items):
+    """What takes longest begins first."""
+    items.sort(key=lambda item: item.name not in ("test_life", "test_three_masters_behind_a_load_balancer"))
+
+
 def pytest_unconfigure(config):
     if not hasattr(config, "service"):
         return
