@@ -39,6 +39,12 @@ impl LoadBalancer {
     pub fn is_leaving(&self) -> bool {
         matches!(self.provisioning_status.as_str(), "PENDING_DELETE" | "DELETED")
     }
+
+    /// `true` when Octavia is at it, or has no more to do: it refuses to delete it now with 409.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.is_leaving() || self.provisioning_status.starts_with("PENDING_")
+    }
 }
 
 #[derive(Deserialize)]

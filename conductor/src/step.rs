@@ -7,7 +7,7 @@ use std::sync::{
 
 use chrono::{DateTime, TimeDelta, Utc};
 use cloud::{Cloud, Session};
-use domain::{Cluster, ClusterTemplate, Error, NodeGroup, Operation, Secret};
+use domain::{Cluster, ClusterTemplate, Error, NodeGroup, Operation, OperationKind, Secret};
 
 use crate::{Clock, Deps};
 
@@ -151,10 +151,17 @@ impl StepCtx {
         Ok(Some(log_in(&self.deps.cloud, user, &password, trust)))
     }
 
-    /// The trustee's password, opened.
+    /// The trustee's password, opened. A key that was lost must not keep a cluster from being deleted, which the caller
+    /// and the administrator of the trustees' domain can do without.
     pub(crate) fn trustee_password(&self) -> Result<Option<Secret>, Fail> {
         let Some(sealed) = &self.cluster.trustee_password else { return Ok(None) };
-        Ok(Some(self.deps.seal.open(sealed, &self.cluster.uuid)?))
+        match self.deps.seal.open(sealed, &self.cluster.uuid) {
+            Err(error) if self.op.kind == OperationKind::Delete => {
+                tracing::warn!(error = %error, "the trustee's password cannot be opened, deleting without it");
+                Ok(None)
+            }
+            other => Ok(Some(other?)),
+        }
     }
 
     /// Runs `call` as the trust, then as the caller, then as the service, going on when one of them is refused.
@@ -223,8 +230,17 @@ impl StepCtx {
         self.first_allowed(caller.into_iter().chain(trust), call).await
     }
 
-    fn caller_if_held(&self) -> Result<Option<Session>, Fail> {
-        self.op.sealed_token.is_some().then(|| self.as_caller()).transpose()
+    pub(crate) fn caller_if_held(&self) -> Result<Option<Session>, Fail> {
+        if self.op.sealed_token.is_none() {
+            return Ok(None);
+        }
+        match self.as_caller() {
+            Err(fail) if self.op.kind == OperationKind::Delete => {
+                tracing::warn!(fail = ?fail, "the token of the request cannot be opened, deleting without it");
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
     }
 
     async fn first_allowed<T, F>(
@@ -254,7 +270,7 @@ impl StepCtx {
 }
 
 /// `true` when another identity may be let through.
-fn is_refusal(error: &Error) -> bool {
+pub(crate) fn is_refusal(error: &Error) -> bool {
     matches!(error.cloud_status(), Some(401 | 403)) || matches!(error, Error::Refused(_) | Error::Forbidden { .. })
 }
 

@@ -1,7 +1,7 @@
 //! The two ways an operator steers an operation: run it again, or give it up.
 
 use chrono::{DateTime, Utc};
-use domain::{Error, Operation, OperationKind, OperationState, Result, Status};
+use domain::{Error, NodeGroup, Operation, OperationKind, OperationState, Result, Status};
 use sea_query::{Expr, ExprTrait, Func, Query};
 
 use crate::{
@@ -98,6 +98,16 @@ async fn run_now(tx: &mut Tx, operation: &Operation, now: DateTime<Utc>) -> Resu
     Ok(())
 }
 
+/// The count that a resize found, as when it fails by itself.
+async fn restore_count(tx: &mut Tx, operation: &Operation) -> Result<(), Failure> {
+    let params = crate::accept::resize_params(operation)?;
+    let Some(previous) = params.previous else { return Ok(()) };
+    let mut update = Query::update();
+    update.table(NodeGroup::TABLE).value("node_count", previous).and_where(Expr::col("uuid").eq(params.nodegroup));
+    tx.run(&update).await?;
+    Ok(())
+}
+
 async fn fail_cluster(tx: &mut Tx, operation: &Operation, reason: &str, now: DateTime<Utc>) -> Result<(), Failure> {
     let uuid = operation.cluster_uuid.as_str();
     match clusters::read(tx, uuid).await {
@@ -110,6 +120,9 @@ async fn fail_cluster(tx: &mut Tx, operation: &Operation, reason: &str, now: Dat
         OperationKind::Resize => (Status::UpdateFailed, Some(crate::accept::resize_params(operation)?.nodegroup)),
     };
     clusters::write_status(tx, uuid, group.as_deref(), status, Some(reason), now).await?;
+    if operation.kind == OperationKind::Resize {
+        restore_count(tx, operation).await?;
+    }
     promote(tx, uuid, now).await?;
     Ok(())
 }

@@ -4,11 +4,15 @@
 
 mod arrows;
 mod crash;
+#[path = "../database/mod.rs"]
+mod database;
 mod deaths;
 mod faults;
 mod flows;
 mod hidden;
 mod inflight;
+mod leftovers;
 mod many;
 mod mishaps;
+mod unfit;
 mod world;

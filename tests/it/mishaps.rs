@@ -16,36 +16,36 @@ const NEVER: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_millis(20);
 
 /// The owner of the clusters, at work without this service.
-async fn somebody(world: &World) -> Session {
+pub(crate) async fn somebody(world: &World) -> Session {
     let project = &world.cloud.seed().account("demo").unwrap().project_id;
     world.deps.cloud.as_user(Secret::new(world.cloud.login("demo").await.unwrap()), project)
 }
 
-async fn world() -> World {
+pub(crate) async fn world() -> World {
     let world = World::with(|settings| settings.play_nodes = false).await;
     world.template().await;
     world
 }
 
-async fn built(world: &World) -> String {
+pub(crate) async fn built(world: &World) -> String {
     let uuid = world.accept_create("blue").await;
     world.run_until_idle(&world.engine()).await;
     assert_eq!(status(world, &uuid).await.0, "CREATE_COMPLETE");
     uuid
 }
 
-async fn status(world: &World, uuid: &str) -> (String, String) {
+pub(crate) async fn status(world: &World, uuid: &str) -> (String, String) {
     let cluster = world.cluster(uuid).await.unwrap();
     let text = |key: &str| cluster[key].as_str().unwrap_or_default().to_owned();
     (text("status"), text("status_reason"))
 }
 
-async fn record(world: &World, uuid: &str) -> domain::Cluster {
+pub(crate) async fn record(world: &World, uuid: &str) -> domain::Cluster {
     world.store.cluster(&store::Scope::All, &domain::Ident::of(uuid)).await.unwrap().cluster
 }
 
 /// Deletes the stack of a cluster by hand and waits until it is gone; its id.
-async fn delete_stack(world: &World, uuid: &str) -> String {
+pub(crate) async fn delete_stack(world: &World, uuid: &str) -> String {
     let id = record(world, uuid).await.stack_id.expect("a stack");
     let somebody = somebody(world).await;
     somebody.heat().delete(&id).await.unwrap();
@@ -69,7 +69,7 @@ async fn run_until(world: &World, uuid: &str, step: &str) {
 }
 
 /// Deletes the cluster; nothing may be left of it.
-async fn delete_without_a_trace(world: World, uuid: &str, before: &devcloud::Census) {
+pub(crate) async fn delete_without_a_trace(world: World, uuid: &str, before: &devcloud::Census) {
     world.accept_delete(uuid).await;
     world.run_until_idle(&world.engine()).await;
     assert!(world.cluster(uuid).await.is_none());
@@ -226,7 +226,7 @@ async fn heat_may_be_busy_but_its_refusal_is_final() {
 
 /// What Kubernetes would do for a service of type `LoadBalancer`, and a port that a network plug-in forgot; ids of load
 /// balancer, floating IP and port.
-async fn expose_a_service(world: &World, uuid: &str) -> [String; 3] {
+pub(crate) async fn expose_a_service(world: &World, uuid: &str) -> [String; 3] {
     let token = world.cloud.login("demo").await.unwrap();
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
     let post = async |path: &str, body: Value| {

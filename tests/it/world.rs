@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use store::{Doorbell, Seal, Store};
 use tokio::sync::oneshot;
 
+use crate::database::Fresh;
+
 /// Longer than any lease or wait.
 const LEAP: Duration = Duration::from_secs(120);
 /// Real time for the cloud, whose stacks do not leap with the clock.
@@ -22,6 +24,8 @@ pub(crate) struct World {
     pub(crate) store: Store,
     pub(crate) deps: Arc<conductor::Deps>,
     pub(crate) url: String,
+    /// `None`: in a file.
+    pub(crate) database: Option<Fresh>,
     http: reqwest::Client,
     token: String,
     stop: Option<oneshot::Sender<()>>,
@@ -52,7 +56,8 @@ impl World {
         };
         change(&mut settings);
         let cloud = DevCloud::start(settings).await.unwrap();
-        let options = Arc::new(options(&cloud, state.path()));
+        let database = Fresh::from_env().await;
+        let options = Arc::new(options(&cloud, state.path(), database.as_ref()));
         let store =
             Store::connect(options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
         store.migrate().await.unwrap();
@@ -93,6 +98,7 @@ impl World {
             store,
             deps: Arc::new(deps),
             url,
+            database,
             http,
             token,
             stop: Some(stop),
@@ -113,6 +119,10 @@ impl World {
         let _ = self.stop.take().unwrap().send(());
         self.served.take().unwrap().await.unwrap();
         self.cloud.stop().await;
+        if let Some(database) = self.database.take() {
+            self.store.close().await;
+            database.remove().await;
+        }
     }
 
     pub(crate) async fn send(&self, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
@@ -230,8 +240,14 @@ impl World {
     }
 }
 
-fn options(cloud: &DevCloud, state: &std::path::Path) -> Options {
-    let own = [("OS_CLUSTER_HEAT__CREATE_TIMEOUT", "600"), ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "1000")];
+fn options(cloud: &DevCloud, state: &std::path::Path, database: Option<&Fresh>) -> Options {
+    let rows = database.map(Fresh::options).unwrap_or_default();
+    let own = [
+        ("OS_CLUSTER_HEAT__CREATE_TIMEOUT", "600"),
+        ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "1000"),
+        // The tests' clock leaps, and a load balancer takes its time.
+        ("OS_CLUSTER__PRE_DELETE_LB_TIMEOUT", "36000"),
+    ];
     let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
-    domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain(own)).unwrap().0
+    domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain(rows).chain(own)).unwrap().0
 }

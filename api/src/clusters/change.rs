@@ -105,8 +105,10 @@ pub(crate) fn apply(patch: &Patch, record: &ClusterRecord, ctx: &Ctx) -> Result<
     let wanted: Changeable = serde_json::from_value(Value::Object(typed))
         .map_err(|error| Error::internal("read a patched cluster that passed its table", error))?;
     let health = changed.iter().any(|name| name.starts_with("health_"));
-    // While something runs, the size shown may not be the size to come: what is named now is the last word.
-    let named = record.cluster.status.is_busy() && patch.attributes().any(|name| name == "node_count");
+    // While something runs, the size shown may not be the size to come, and after a failure it may not be the size there
+    // is: what is named now is the last word.
+    let shown_may_differ = record.cluster.status.is_busy() || record.cluster.status.is_failed();
+    let named = shown_may_differ && patch.attributes().any(|name| name == "node_count");
     let node_count = (named || changed.contains(&"node_count")).then(|| wanted.node_count.unwrap_or(1));
     count_allowed(node_count, ctx)?;
     Ok(Changed {

@@ -7,6 +7,7 @@
 use cloud::Stack;
 use domain::{Error, ResizeParams};
 use drivers::StackRequest;
+use serde_json::Value;
 
 use super::stack::{group, update_failed, vanished};
 use crate::step::{Fail, Next, StepCtx};
@@ -46,14 +47,22 @@ pub(super) async fn update_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     }
 }
 
-/// `true` when the stack already has the parameters of the request, in Heat's text form.
+/// `true` when the stack already has the parameters of the request. An empty list asks for nothing.
 fn has_taken(stack: &Stack, request: &StackRequest) -> bool {
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     request
         .parameters
         .iter()
-        .filter(|(name, _)| name.as_str() == "number_of_minions")
+        .filter(|(_, wanted)| !text(wanted).is_empty())
         .all(|(name, wanted)| stack.parameters.get(name).is_some_and(|held| text(held) == text(wanted)))
+}
+
+/// The form in which Heat shows the value of a parameter: lists with commas, everything else as it is written.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    }
 }
 
 /// Waits until Heat is done with it.
@@ -83,5 +92,20 @@ pub(super) fn restore_count(ctx: &mut StepCtx) {
         for group in ctx.groups.iter_mut().filter(|group| group.uuid == nodegroup) {
             group.node_count = previous;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_compared_in_heats_words() {
+        assert_eq!(text(&json!(3)), "3");
+        assert_eq!(text(&json!("3")), "3");
+        assert_eq!(text(&json!(["a", "b"])), "a,b");
+        assert_eq!(text(&json!([])), "");
     }
 }

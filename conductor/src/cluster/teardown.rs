@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use cloud::{LoadBalancer, Port};
 
-use crate::step::{Fail, Next, StepCtx};
+use crate::step::{Fail, Next, StepCtx, is_refusal};
 
 /// Waits until the operation that this delete took over has let go.
 ///
@@ -20,7 +20,7 @@ pub(super) async fn settle(ctx: &mut StepCtx) -> Result<Next, Fail> {
 ///
 /// Volumes are not touched: what a workload has written belongs to the project.
 pub(super) async fn delete_load_balancers(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    if ctx.stack().await?.is_none() {
+    if ctx.cluster.stack_id.is_none() && ctx.stack().await?.is_none() {
         return Ok(Next::Done);
     }
     let ours = own_network(ctx).await?;
@@ -31,14 +31,26 @@ pub(super) async fn delete_load_balancers(ctx: &mut StepCtx) -> Result<Next, Fai
     Ok(Next::Done)
 }
 
+/// A conflict means that it is being changed by somebody else just now.
+fn later<T>(deleted: Result<T, Fail>) -> Result<T, Fail> {
+    deleted.map_err(|fail| match fail {
+        Fail::Fatal(error) => Fail::retry_conflict(error),
+        other => other,
+    })
+}
+
 /// Asks for the load balancers to be deleted; `false` when none is left.
 async fn still_balanced(ctx: &mut StepCtx, ours: &OwnNetwork) -> Result<bool, Fail> {
     let (uuid, project) = (&ctx.cluster.uuid, &ctx.cluster.project_id);
-    let all = ctx.with_any(|session| async move { session.octavia().load_balancers(Some(project)).await }).await?;
+    let all = match ctx.with_any(|session| async move { session.octavia().load_balancers(Some(project)).await }).await {
+        // Who may not see load balancers has none, and neither has a cluster that acts in their name.
+        Err(Fail::Fatal(error)) if is_refusal(&error) => return Ok(false),
+        other => other?,
+    };
     let left: Vec<LoadBalancer> = all.into_iter().filter(|balancer| ours.made_by_service(balancer, uuid)).collect();
-    for balancer in left.iter().filter(|balancer| !balancer.is_leaving()) {
+    for balancer in left.iter().filter(|balancer| !balancer.is_busy()) {
         delete_floating_ips(ctx, balancer).await?;
-        ctx.with_any(|session| async move { session.octavia().delete_cascade(&balancer.id).await }).await?;
+        later(ctx.with_any(|session| async move { session.octavia().delete_cascade(&balancer.id).await }).await)?;
     }
     if !left.is_empty() {
         let names: Vec<&str> = left.iter().map(|balancer| balancer.name.as_str()).collect();
@@ -53,7 +65,7 @@ async fn delete_stray_ports(ctx: &StepCtx, ours: &OwnNetwork) -> Result<(), Fail
         let ports = ctx.with_any(|session| async move { session.neutron().ports(network).await }).await?;
         for port in ports.iter().filter(|port| ours.is_stray(port)) {
             tracing::info!(port = %port.id, name = %port.name, "deleting a port that was left on the cluster's network");
-            ctx.with_any(|session| async move { session.neutron().delete_port(&port.id).await }).await?;
+            later(ctx.with_any(|session| async move { session.neutron().delete_port(&port.id).await }).await)?;
         }
     }
     Ok(())
@@ -107,7 +119,7 @@ async fn delete_floating_ips(ctx: &StepCtx, balancer: &LoadBalancer) -> Result<(
     for ip in
         found.iter().filter(|ip| ip.description.as_deref().is_some_and(|text| is_of_cluster(text, &ctx.cluster.uuid)))
     {
-        ctx.with_any(|session| async move { session.neutron().delete_floating_ip(&ip.id).await }).await?;
+        later(ctx.with_any(|session| async move { session.neutron().delete_floating_ip(&ip.id).await }).await)?;
     }
     Ok(())
 }

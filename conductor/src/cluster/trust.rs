@@ -57,7 +57,7 @@ async fn ensure_trustee(ctx: &mut StepCtx) -> Result<String, Fail> {
     Ok(id)
 }
 
-/// Removes the trust, acting as the trustee, then the trustee. Either may be gone already.
+/// Removes the trust, acting as the trustee or else as the caller, then the trustee. Either may be gone already.
 pub(super) async fn revoke_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let admin = ctx.deps.cloud.as_domain_admin();
     let user_id = match &ctx.cluster.trustee_user_id {
@@ -80,27 +80,40 @@ pub(super) async fn revoke_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Deletes every trust whose trustee is `user_id`, also one that a crash kept from being recorded.
 ///
-/// A trust whose owner lost the project or a role can no longer be used and so not be deleted by its trustee; Keystone
-/// removes it with the trustee, so a refusal here must not keep the cluster from going.
+/// A trust whose owner lost the project or a role can no longer be used and so not be deleted by its trustee; its owner is
+/// then asked, who may be the caller. Keystone removes it with the trustee, so a refusal here must not keep the cluster
+/// from going.
 async fn revoke_trusts_of(ctx: &StepCtx, user_id: &str) -> Result<(), Fail> {
-    let Some(password) = ctx.trustee_password()? else { return Ok(()) };
-    let trustee = ctx.deps.cloud.unscoped_trustee(user_id, &password);
-    let trusts: Vec<String> = match trustee.keystone().trusts_of(user_id).await {
-        Ok(trusts) => trusts.into_iter().map(|trust| trust.id).collect(),
-        Err(error) if is_gone_or_refused(&error) => ctx.cluster.trust_id.iter().cloned().collect(),
-        Err(error) => return Err(error.into()),
-    };
-    for trust in trusts {
-        let session = ctx.deps.cloud.as_trust(user_id, &password, &trust);
-        match session.keystone().delete_trust(&trust).await {
-            Ok(_) => {}
-            Err(error) if is_gone_or_refused(&error) => {
-                tracing::warn!(trust = %trust, error = %error, "trust cannot be used any more; it goes with its trustee");
+    let password = ctx.trustee_password()?;
+    for trust in trusts_of(ctx, user_id, password.as_ref()).await? {
+        let trustee = password.as_ref().map(|password| ctx.deps.cloud.as_trust(user_id, password, &trust));
+        let mut refused = None;
+        for session in trustee.into_iter().chain(ctx.caller_if_held()?) {
+            match session.keystone().delete_trust(&trust).await {
+                Err(error) if is_gone_or_refused(&error) => refused = Some(error),
+                other => {
+                    refused = None;
+                    other?;
+                    break;
+                }
             }
-            Err(error) => return Err(error.into()),
+        }
+        if let Some(error) = refused {
+            tracing::warn!(trust = %trust, error = %error, "trust cannot be used any more; it goes with its trustee");
         }
     }
     Ok(())
+}
+
+/// Ids of the trusts as the trustee sees them; the recorded one when it cannot log in.
+async fn trusts_of(ctx: &StepCtx, user_id: &str, password: Option<&Secret>) -> Result<Vec<String>, Fail> {
+    let recorded = || ctx.cluster.trust_id.iter().cloned().collect();
+    let Some(password) = password else { return Ok(recorded()) };
+    match ctx.deps.cloud.unscoped_trustee(user_id, password).keystone().trusts_of(user_id).await {
+        Ok(trusts) => Ok(trusts.into_iter().map(|trust| trust.id).collect()),
+        Err(error) if is_gone_or_refused(&error) => Ok(recorded()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn is_gone_or_refused(error: &Error) -> bool {

@@ -8,7 +8,7 @@ settings! {
         /// Nova server group policy for the nodes of a cluster.
         nodes_affinity_policy: Affinity = "soft-anti-affinity";
         /// Seconds to wait for service load balancers to vanish before the stack is deleted.
-        pre_delete_lb_timeout: i64 = 60, range (0, 3600);
+        pre_delete_lb_timeout: i64 = 60, range (0, 86_400);
     }
 
     /// Which network drivers templates may name.

@@ -66,6 +66,8 @@ pub(crate) async fn abandon(db: &Fresh) {
     store.accept_resize(cluster, &second).await.unwrap();
     store.abandon_operation(&first.id, "gave up", at(7)).await.unwrap();
     assert_eq!(state(&store, &second.id).await, OperationState::Active, "the next one may run");
+    let count = show(&store, cluster).await.nodegroups[1].node_count;
+    assert_eq!(count, record.nodegroups[1].node_count, "as many as before");
     let third = resize(&record, 1, 6);
     store.accept_resize(cluster, &third).await.unwrap();
     store.abandon_operation(&third.id, "gave up", at(8)).await.unwrap();
