@@ -45,6 +45,15 @@ impl World {
 
     /// A world in which a claim that is not renewed lasts for `lease`.
     pub(crate) async fn with_lease(lease: TimeDelta, change: impl FnOnce(&mut devcloud::Settings)) -> Self {
+        Self::build(lease, &[], change).await
+    }
+
+    /// A world whose census counts the clusters' certificates: they are in Barbican.
+    pub(crate) async fn with_barbican(change: impl FnOnce(&mut devcloud::Settings)) -> Self {
+        Self::build(TimeDelta::seconds(60), &[("OS_CERTIFICATES__CERT_MANAGER_TYPE", "barbican")], change).await
+    }
+
+    async fn build(lease: TimeDelta, more: &[(&str, &str)], change: impl FnOnce(&mut devcloud::Settings)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -57,7 +66,7 @@ impl World {
         change(&mut settings);
         let cloud = DevCloud::start(settings).await.unwrap();
         let database = Fresh::from_env().await;
-        let options = Arc::new(options(&cloud, state.path(), database.as_ref()));
+        let options = Arc::new(options(&cloud, state.path(), database.as_ref(), more));
         let store =
             Store::connect(options.database_connection(), store::PoolOptions::from(options.as_ref())).await.unwrap();
         store.migrate().await.unwrap();
@@ -240,7 +249,7 @@ impl World {
     }
 }
 
-fn options(cloud: &DevCloud, state: &std::path::Path, database: Option<&Fresh>) -> Options {
+fn options(cloud: &DevCloud, state: &std::path::Path, database: Option<&Fresh>, more: &[(&str, &str)]) -> Options {
     let rows = database.map(Fresh::options).unwrap_or_default();
     let own = [
         ("OS_CLUSTER_HEAT__CREATE_TIMEOUT", "600"),
@@ -248,6 +257,6 @@ fn options(cloud: &DevCloud, state: &std::path::Path, database: Option<&Fresh>) 
         // The tests' clock leaps, and a load balancer takes its time.
         ("OS_CLUSTER__PRE_DELETE_LB_TIMEOUT", "36000"),
     ];
-    let own = own.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let own = own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain(rows).chain(own)).unwrap().0
 }

@@ -1,10 +1,13 @@
-//! The HTTP contract over real sockets, with a simulated cloud and a database file per test.
+//! The HTTP contract over real sockets, with a simulated cloud and a database per test.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on shall say where")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall say where")]
 #![expect(clippy::needless_pass_by_value, reason = "JSON literals read best without a reference in front")]
 
 mod certificates;
 mod clusters;
+mod contents;
+#[path = "../../../tests/database/mod.rs"]
+mod database;
 mod documents;
 mod oddities;
 mod refusals;

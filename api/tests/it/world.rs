@@ -1,7 +1,7 @@
-//! A world per test: simulated cloud, database file, API on a free port. No conductor: what is accepted stays accepted.
+//! A world per test: simulated cloud, database, API on a free port. No conductor: what is accepted stays accepted.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::HashMap,
     net::TcpListener,
     path::Path,
     sync::{Arc, Mutex},
@@ -11,9 +11,13 @@ use devcloud::DevCloud;
 use domain::{Options, Policy};
 use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
-use sqlx::{Row, SqlitePool, sqlite::SqliteConnectOptions};
 use store::{Doorbell, Seal, Store};
 use tokio::{sync::oneshot, task::JoinHandle};
+
+use crate::{
+    contents::{self, Contents},
+    database::Fresh,
+};
 
 pub(crate) struct World {
     pub(crate) cloud: DevCloud,
@@ -24,10 +28,11 @@ pub(crate) struct World {
     pub(crate) url: String,
     pub(crate) http: reqwest::Client,
     tokens: Mutex<HashMap<String, String>>,
-    database: SqlitePool,
+    /// `None`: in a file.
+    database: Option<Fresh>,
     stop: Option<oneshot::Sender<()>>,
     served: Option<JoinHandle<()>>,
-    _state: tempfile::TempDir,
+    state: tempfile::TempDir,
 }
 
 /// A whole answer.
@@ -77,7 +82,8 @@ impl World {
         let url = format!("http://{}", listener.local_addr().unwrap());
         let settings = devcloud::Settings { magnum_url: Some(format!("{url}/v1")), ..devcloud::Settings::default() };
         let cloud = DevCloud::start(settings).await.unwrap();
-        let options = Arc::new(options(&cloud, state.path(), extra));
+        let database = Fresh::from_env().await;
+        let options = Arc::new(options(&cloud, state.path(), database.as_ref(), extra));
         let connection = options.database_connection();
         let store = Store::connect(connection, store::PoolOptions::from(options.as_ref())).await.unwrap();
         store.migrate().await.unwrap();
@@ -100,7 +106,6 @@ impl World {
             };
             api::serve(deps, listener, until).await.unwrap();
         });
-        let file = SqliteConnectOptions::new().filename(state.path().join("magnum.sqlite")).read_only(true);
         Self {
             cloud,
             store,
@@ -110,10 +115,10 @@ impl World {
             url,
             http: reqwest::Client::builder().no_proxy().build().unwrap(),
             tokens: Mutex::default(),
-            database: SqlitePool::connect_with(file).await.unwrap(),
+            database,
             stop: Some(stop),
             served: Some(served),
-            _state: state,
+            state,
         }
     }
 
@@ -122,6 +127,10 @@ impl World {
         let _ = self.stop.take().unwrap().send(());
         self.served.take().unwrap().await.unwrap();
         self.cloud.stop().await;
+        if let Some(database) = self.database.take() {
+            self.store.close().await;
+            database.remove().await;
+        }
     }
 
     pub(crate) async fn token(&self, user: &str) -> String {
@@ -162,20 +171,11 @@ impl World {
     }
 
     /// Every row of every table, as text.
-    pub(crate) async fn rows(&self) -> BTreeMap<String, Vec<String>> {
-        let names = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'");
-        let mut tables = BTreeMap::new();
-        for row in names.fetch_all(&self.database).await.unwrap() {
-            let table: String = row.get(0);
-            let columns =
-                format!("SELECT group_concat('quote(' || name || ')', '||''|''||') FROM pragma_table_info('{table}')");
-            let columns: String =
-                sqlx::query(sqlx::AssertSqlSafe(columns)).fetch_one(&self.database).await.unwrap().get(0);
-            let all = format!("SELECT {columns} FROM \"{table}\" ORDER BY 1");
-            let rows = sqlx::query(sqlx::AssertSqlSafe(all)).fetch_all(&self.database).await.unwrap();
-            tables.insert(table, rows.iter().map(|row| row.get(0)).collect());
+    pub(crate) async fn rows(&self) -> Contents {
+        match &self.database {
+            Some(database) => contents::of_server(&database.url).await,
+            None => contents::of_file(&self.state.path().join("magnum.sqlite")).await,
         }
-        tables
     }
 }
 
@@ -253,7 +253,8 @@ pub(crate) fn cluster(changes: Value) -> Value {
     with(json!({"name": "blue", "cluster_template_id": "k8s"}), &changes)
 }
 
-fn options(cloud: &DevCloud, state: &Path, extra: &[(&str, &str)]) -> Options {
+fn options(cloud: &DevCloud, state: &Path, database: Option<&Fresh>, extra: &[(&str, &str)]) -> Options {
+    let rows = database.map(Fresh::options).unwrap_or_default();
     let extra = extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-    domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain(extra)).unwrap().0
+    domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain(rows).chain(extra)).unwrap().0
 }
