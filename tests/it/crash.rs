@@ -36,7 +36,7 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
 }
 
 async fn every_step_of(operation: &str) {
-    let world = World::new().await;
+    let world = World::with_barbican(|_| {}).await;
     world.template().await;
     for step in conductor::step_names(operation.parse().unwrap()) {
         for point in POINTS {
@@ -63,7 +63,7 @@ async fn a_delete_survives_a_death_at_every_step() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_delete_takes_over_a_create_that_died_at_any_step() {
-    let world = World::new().await;
+    let world = World::with_barbican(|_| {}).await;
     world.template().await;
     let before = world.cloud.census();
     for step in conductor::step_names(domain::OperationKind::Create) {
@@ -106,7 +106,7 @@ async fn promotes(world: &World, operation: &str, step: &'static str, point: Poi
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resize_that_waits_is_carried_out_whatever_dies_before_it() {
-    let world = World::with(|settings| settings.play_nodes = false).await;
+    let world = World::with_barbican(|settings| settings.play_nodes = false).await;
     world.template().await;
     let before = world.cloud.census();
     for operation in ["create", "resize"] {

@@ -13,7 +13,7 @@ const NEVER: Duration = Duration::from_secs(3600);
 const MOST: u32 = 200;
 
 async fn world() -> World {
-    let world = World::with(|settings| settings.play_nodes = false).await;
+    let world = World::with_barbican(|settings| settings.play_nodes = false).await;
     world.template().await;
     world
 }

@@ -68,7 +68,7 @@ fn shapes(calls: &Calls) -> [BTreeSet<String>; 3] {
 /// A life for each call of the longest operation. That every kind of call was hit is checked, not assumed: how often a
 /// stack is looked at depends on the time it takes.
 async fn every_call_meets(effect: Effect) {
-    let world = World::with(|settings| settings.play_nodes = false).await;
+    let world = World::with_barbican(|settings| settings.play_nodes = false).await;
     world.template().await;
     life(&world, None).await;
     let undisturbed = life(&world, None).await;

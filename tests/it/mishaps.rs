@@ -31,6 +31,8 @@ pub(crate) async fn built(world: &World) -> String {
     let uuid = world.accept_create("blue").await;
     world.run_until_idle(&world.engine()).await;
     assert_eq!(status(world, &uuid).await.0, "CREATE_COMPLETE");
+    let authority = record(world, &uuid).await.ca_cert_ref.unwrap();
+    assert!(world.store.keypair(&authority).await.unwrap().private_key.is_some());
     uuid
 }
 
@@ -70,10 +72,15 @@ async fn run_until(world: &World, uuid: &str, step: &str) {
 
 /// Deletes the cluster; nothing may be left of it.
 pub(crate) async fn delete_without_a_trace(world: World, uuid: &str, before: &devcloud::Census) {
+    let row = record(&world, uuid).await;
+    let keys = [row.ca_cert_ref, row.magnum_cert_ref, row.etcd_ca_cert_ref, row.front_proxy_ca_cert_ref];
     world.accept_delete(uuid).await;
     world.run_until_idle(&world.engine()).await;
     assert!(world.cluster(uuid).await.is_none());
     assert_eq!(&world.cloud.census(), before);
+    for key in keys.iter().flatten() {
+        assert!(matches!(world.store.keypair(key).await, Err(domain::Error::NotFound { .. })), "{key}");
+    }
     world.end().await;
 }
 
