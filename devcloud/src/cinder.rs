@@ -35,7 +35,8 @@ pub(crate) fn add_volume(world: &mut World, project: &str, shape: &Value) -> Res
     let row = json!({
         "id": id, "name": text(shape, "name"), "size": size, "status": "available", "volume_type": kind,
         "project_id": project, "attachments": [], "bootable": "false", "created_at": stamp(Utc::now()),
-        "availability_zone": "nova", "metadata": {}, "description": shape["description"],
+        "availability_zone": "nova", "metadata": shape["metadata"].as_object().cloned().unwrap_or_default(),
+        "description": shape["description"],
     });
     world.volumes.insert(id, row.clone());
     Ok(row)

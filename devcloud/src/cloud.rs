@@ -30,13 +30,15 @@ pub struct Settings {
     pub node_patience: Duration,
     /// Length of one minute of a stack's `timeout_mins`.
     pub stack_minute: Duration,
+    /// Whether wait conditions wait for the nodes' reports; where not, they are fulfilled at once.
+    pub await_signals: bool,
     /// How long a token is valid.
     pub token_life: Duration,
     /// Whether Heat's policy lets an admin see single stacks of other projects; where not, they answer 404.
     pub foreign_stacks: bool,
     /// Whether the catalogue has a load balancer service (Octavia).
     pub octavia: bool,
-    /// How long a load balancer stays in `PENDING_DELETE`.
+    /// How long a load balancer stays in `PENDING_CREATE`, `PENDING_UPDATE` and `PENDING_DELETE`.
     pub balancer_delay: Duration,
     /// Whether an operator has been here for a Magnum service: its user, the role service, its trustee domain.
     pub set_up: bool,
@@ -52,6 +54,7 @@ impl Default for Settings {
             play_nodes: false,
             node_patience: Duration::from_secs(10),
             stack_minute: Duration::from_secs(60),
+            await_signals: false,
             token_life: Duration::from_secs(3600),
             foreign_stacks: true,
             octavia: true,
@@ -176,7 +179,7 @@ impl DevCloud {
     #[must_use]
     pub fn census(&self) -> Census {
         let mut world = self.running.shared.world();
-        crate::octavia::bury(&mut world);
+        crate::octavia::pass_time(&mut world);
         Census::of(&world)
     }
 

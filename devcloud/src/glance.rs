@@ -1,4 +1,4 @@
-//! Glance: images and their properties, read only.
+//! Glance: images and their properties, without their data.
 
 use chrono::Utc;
 use serde_json::{Value, json};
@@ -56,13 +56,50 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
     let grant = world.caller(request)?;
     match (request.method.as_str(), path.as_slice()) {
         ("GET", ["v2", "images"]) => {
-            let images: Vec<Value> = visible(&world.images, &grant, request);
+            let images: Vec<Value> = visible(&world.images, &grant, request).iter().map(shown).collect();
             Ok(Reply::ok(json!({"images": images, "first": "/v2/images", "schema": "/v2/schemas/images"})))
         }
         ("GET", ["v2", "images", id]) => {
-            let missing = format!("Failed to find image {id}");
-            Ok(Reply::ok(one(&world.images, id, &grant, &missing)?.clone()))
+            let missing = format!("No image found with ID {id}");
+            Ok(Reply::ok(shown(one(&world.images, id, &grant, &missing)?)))
+        }
+        ("POST", ["v2", "images"]) => {
+            let mut image = new_image(&request.json()?);
+            image["owner"] = json!(grant.project());
+            image["project_id"] = json!(grant.project());
+            let id = image["id"].as_str().unwrap_or_default().to_owned();
+            world.images.insert(id, image.clone());
+            Ok(Reply::json(201, shown(&image)))
+        }
+        ("DELETE", ["v2", "images", id]) => {
+            one(&world.images, id, &grant, &format!("Failed to find image {id} to delete"))?;
+            world.images.shift_remove(*id);
+            Ok(Reply::empty(204))
         }
         _ => Err(Refusal::no_route()),
     }
+}
+
+/// An image without data, as its owner describes it.
+fn new_image(body: &Value) -> Value {
+    let (id, now) = (new_id(), stamp(Utc::now()));
+    let mut image = json!({
+        "id": id, "name": null, "status": "queued", "visibility": "shared", "container_format": null,
+        "disk_format": null, "min_disk": 0, "min_ram": 0, "size": null, "virtual_size": null, "checksum": null,
+        "protected": false, "tags": [], "created_at": now, "updated_at": now, "file": format!("/v2/images/{id}/file"),
+        "self": format!("/v2/images/{id}"), "schema": "/v2/schemas/image", "os_hidden": false,
+    });
+    if let (Value::Object(image), Value::Object(body)) = (&mut image, body) {
+        image.extend(body.clone());
+    }
+    image
+}
+
+/// An image without what only the simulation knows of it.
+fn shown(image: &Value) -> Value {
+    let mut image = image.clone();
+    if let Value::Object(image) = &mut image {
+        image.remove("project_id");
+    }
+    image
 }

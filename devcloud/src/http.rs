@@ -196,10 +196,14 @@ impl Refusal {
         }
         let body = match service {
             Service::Identity => json!({"error": {"code": status, "title": title, "message": message}}),
-            Service::Orchestration => json!({
-                "code": status, "title": title, "explanation": explanation(status),
-                "error": {"message": message, "type": self.kind, "traceback": null},
-            }),
+            Service::Orchestration => {
+                let mut error = json!({"type": self.kind, "traceback": null});
+                // What stumbles inside Heat's engine reaches the user without a word.
+                if !message.is_empty() {
+                    error["message"] = json!(message);
+                }
+                json!({"code": status, "title": title, "explanation": explanation(status), "error": error})
+            }
             Service::Compute | Service::Volume => json!({fault(status): {"code": status, "message": message}}),
             Service::Network => json!({"NeutronError": {"type": self.kind, "message": message, "detail": ""}}),
             Service::KeyManager => json!({"code": status, "title": title, "description": message}),
@@ -207,14 +211,10 @@ impl Refusal {
                 let side = if status < 500 { "Client" } else { "Server" };
                 json!({"faultcode": side, "faultstring": message, "debuginfo": null})
             }
-            Service::Image => {
-                let html = format!(
-                    "<html>\n <head>\n  <title>{status} {title}</title>\n </head>\n <body>\n  <h1>{status} {title}</h1>\n  \
-                     {message}<br /><br />\n </body>\n</html>"
-                );
-                let body = Body::Raw { media: "text/html; charset=UTF-8".into(), bytes: html.into_bytes() };
-                return Reply { status, headers: Vec::new(), body };
-            }
+            // webob's form, markup included.
+            Service::Image => json!({
+                "message": format!("{message}<br /><br />\n\n\n"), "code": format!("{status} {title}"), "title": title,
+            }),
         };
         Reply::json(status, body)
     }
@@ -228,6 +228,7 @@ fn title(status: u16) -> &'static str {
         403 => "Forbidden",
         404 => "Not Found",
         405 => "Method Not Allowed",
+        406 => "Not Acceptable",
         409 => "Conflict",
         413 => "Request Entity Too Large",
         429 => "Too Many Requests",

@@ -26,6 +26,7 @@ mod nova;
 mod octavia;
 mod operator;
 mod player;
+mod routers;
 mod seed;
 mod server;
 mod state;

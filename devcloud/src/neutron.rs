@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use crate::http::{Answer, Refusal, Reply, Request};
 use crate::identity::Grant;
+use crate::routers;
 use crate::state::{Table, World, hex_id, new_id, one, stamp, text, version, visible};
 
 /// Port of a cluster's API, which must be free on an address that a played node may have to listen on.
@@ -96,6 +97,10 @@ pub(crate) fn add_subnet(world: &mut World, id: &str, shape: Value) -> Value {
         }),
         shape,
     );
+    let mut row = row;
+    if let (Value::Null, Some(gateway)) = (&row["gateway_ip"], routers::gateway(text(&row, "cidr"))) {
+        row["gateway_ip"] = json!(gateway);
+    }
     if let Some(Value::Array(subnets)) =
         world.networks.get_mut(text(&row, "network_id")).and_then(|network| network.get_mut("subnets"))
     {
@@ -206,29 +211,47 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
         "subnets" => ("Subnet", "subnet"),
         "ports" => ("Port", "port"),
         "routers" => ("Router", "router"),
-        "floatingips" => ("Floating IP", "floatingip"),
-        "security-groups" => ("Security group", "security_group"),
+        "floatingips" => ("FloatingIP", "floatingip"),
+        "security-groups" => ("SecurityGroup", "security_group"),
         "extensions" => return Ok(Reply::ok(json!({"extensions": []}))),
         _ => return Err(Refusal::no_route()),
     };
-    let missing = |id: &str| format!("{word} {id} could not be found.");
+    let missing = |mut refusal: Refusal| {
+        refusal.kind = format!("{word}NotFound");
+        refusal
+    };
+    let sentence = |id: &str| match word {
+        "FloatingIP" => format!("Floating IP {id} could not be found"),
+        "SecurityGroup" => format!("Security group {id} does not exist"),
+        _ => format!("{word} {id} could not be found."),
+    };
     match (request.method.as_str(), rest) {
         ("GET", []) => {
             let rows = filtered_ports(visible(table(world, kind), &grant, request), request);
             Ok(Reply::ok(json!({kind.replace('-', "_"): rows})))
         }
-        ("GET", [id]) => Ok(Reply::ok(json!({singular: one(table(world, kind), id, &grant, &missing(id))?}))),
+        ("GET", [id]) => {
+            let row = one(table(world, kind), id, &grant, &sentence(id)).map_err(missing)?;
+            Ok(Reply::ok(json!({singular: row})))
+        }
         ("POST", []) => create(world, &grant, request, kind, singular),
         ("PUT", [id]) => {
-            one(table(world, kind), id, &grant, &missing(id))?;
+            one(table(world, kind), id, &grant, &sentence(id)).map_err(missing)?;
             let change = request.member(singular)?;
             let row = table_mut(world, kind).get_mut(*id);
-            let row = row.and_then(Value::as_object_mut).ok_or_else(|| Refusal::not_found(&missing(id)))?;
+            let row = row.and_then(Value::as_object_mut).ok_or_else(|| Refusal::not_found(&sentence(id)))?;
             row.extend(change);
             Ok(Reply::ok(json!({singular: row})))
         }
+        ("PUT", [id, action]) if *kind == "routers" => {
+            one(table(world, kind), id, &grant, &sentence(id)).map_err(missing)?;
+            routers::change(world, request, id, action)
+        }
         ("DELETE", [id]) => {
-            one(table(world, kind), id, &grant, &missing(id))?;
+            let row = one(table(world, kind), id, &grant, &sentence(id)).map_err(missing)?;
+            if *kind == "ports" {
+                routers::not_a_routers(row)?;
+            }
             delete(world, kind, id)?;
             Ok(Reply::empty(204))
         }
@@ -273,7 +296,7 @@ fn create(world: &mut World, grant: &Grant, request: &Request, kind: &str, singu
     shape.entry("project_id").or_insert_with(|| json!(grant.project()));
     let network = shape.get("network_id").and_then(Value::as_str).unwrap_or_default();
     if matches!(kind, "ports" | "subnets") && !world.networks.contains_key(network) {
-        return Err(Refusal::not_found(&format!("Network {network} could not be found.")));
+        return Err(Refusal::new(404, "NetworkNotFound", &format!("Network {network} could not be found.")));
     }
     let shape = Value::Object(shape);
     let row = match kind {
@@ -308,14 +331,19 @@ pub(crate) fn delete(world: &mut World, kind: &str, id: &str) -> Result<(), Refu
             }
         }
         "networks" => {
-            if world.ports.values().any(|port| text(port, "network_id") == id) {
+            let ports = world.ports.values().filter(|port| text(port, "network_id") == id);
+            let ids: Vec<&str> = ports.map(|port| text(port, "id")).collect();
+            if !ids.is_empty() {
                 let message = format!(
-                    "Unable to complete operation on network {id}. There are one or more ports still in use on the network."
+                    "Unable to complete operation on network {id}. There are one or more ports still in use on the network, \
+                     id for these ports is: {}.",
+                    ids.join(",")
                 );
                 return Err(Refusal::new(409, "NetworkInUse", &message));
             }
             world.subnets.retain(|_, subnet| text(subnet, "network_id") != id);
         }
+        "routers" => routers::unused(world, id)?,
         "ports" => {
             for floating in world.floating_ips.values_mut().filter(|floating| floating["port_id"] == id) {
                 floating["port_id"] = Value::Null;

@@ -7,7 +7,11 @@ use serde_json::{Map, Value, json};
 
 use crate::http::{Answer, Refusal, Reply, Request};
 use crate::identity::Grant;
+use crate::neutron;
 use crate::state::{Table, World, hex_id, is_visible, new_id, one, stamp, text, version, visible};
+
+/// Virtual CPUs of the only host.
+const VCPUS: u64 = 1000;
 
 /// Adds a public flavor; `size` is memory in MiB, disk in GiB, virtual CPUs.
 pub(crate) fn add_flavor(world: &mut World, id: &str, name: &str, size: (u64, u64, u64)) {
@@ -68,6 +72,11 @@ pub(crate) fn boot(world: &mut World, new: &NewServer) -> Result<String, Refusal
     if !new.key_name.is_empty() && !world.keypairs.contains_key(&format!("{}/{}", new.user_id, new.key_name)) {
         return Err(unknown("Key", new.key_name));
     }
+    // As Nova's fake hypervisor has it; Heat makes a resource's failure of the server's.
+    if flavor["vcpus"].as_u64().unwrap_or_default() > VCPUS {
+        let message = "Went to status ERROR due to \"Message: No valid host was found. , Code: 500\"";
+        return Err(Refusal::new(500, "ResourceInError", message));
+    }
     let id = new_id();
     let addresses = attach(world, &id, new.ports);
     let now = stamp(Utc::now());
@@ -103,11 +112,20 @@ fn attach(world: &mut World, server: &str, ports: &[String]) -> Value {
     Value::Object(addresses)
 }
 
-/// Deletes a server; its ports stay, unbound.
+/// Deletes a server with the ports that Nova made for it; others stay, unbound.
 pub(crate) fn delete_server(world: &mut World, id: &str) -> bool {
-    for port in world.ports.values_mut().filter(|port| text(port, "device_id") == id) {
-        port["device_id"] = json!("");
-        port["device_owner"] = json!("");
+    let bound: Vec<String> =
+        world.ports.iter().filter(|(_, port)| text(port, "device_id") == id).map(|(port, _)| port.clone()).collect();
+    for port in bound {
+        if let Some(row) = world.ports.get_mut(&port) {
+            row["device_id"] = json!("");
+            row["device_owner"] = json!("");
+        }
+        if world.own_ports.remove(&port)
+            && let Err(refusal) = neutron::delete(world, "ports", &port)
+        {
+            tracing::debug!(message = refusal.message, "a port of a server stays");
+        }
     }
     world.volumes.retain(|_, row| row["attachments"][0]["server_id"] != id || row["delete_on_termination"] != true);
     for volume in world.volumes.values_mut() {
@@ -145,6 +163,29 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
             Ok(Reply::ok(json!({"flavors": brief})))
         }
         ("GET", ["flavors", "detail"]) => Ok(Reply::ok(json!({"flavors": visible(&world.flavors, &grant, request)}))),
+        ("POST", ["flavors"]) => create_flavor(world, &grant, request),
+        ("DELETE", ["flavors", id]) => {
+            policy(&grant, "os-flavor-manage:delete")?;
+            let missing = || Refusal::not_found(&format!("Flavor {id} could not be found."));
+            world.flavors.shift_remove(*id).ok_or_else(missing)?;
+            Ok(Reply::empty(202))
+        }
+        ("PUT", ["os-quota-sets", project]) => {
+            policy(&grant, "os-quota-sets:update")?;
+            let wanted = request.member("quota_set")?;
+            if let Some(limit) = wanted.get("instances").and_then(Value::as_i64) {
+                match u64::try_from(limit) {
+                    Ok(limit) => world.instance_quotas.insert((*project).to_owned(), limit),
+                    Err(_) => world.instance_quotas.remove(*project),
+                };
+            }
+            Ok(Reply::ok(json!({"quota_set": wanted})))
+        }
+        ("DELETE", ["os-quota-sets", project]) => {
+            policy(&grant, "os-quota-sets:delete")?;
+            world.instance_quotas.remove(*project);
+            Ok(Reply::empty(202))
+        }
         ("GET", ["flavors", id]) => {
             let missing = format!("Flavor {id} could not be found.");
             Ok(Reply::ok(json!({"flavor": one(&world.flavors, id, &grant, &missing)?})))
@@ -160,6 +201,26 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
         }))),
         _ => Err(Refusal::no_route()),
     }
+}
+
+/// What only an administrator may do.
+fn policy(grant: &Grant, action: &str) -> Result<(), Refusal> {
+    if grant.is_admin() {
+        return Ok(());
+    }
+    Err(Refusal::forbidden(&format!("Policy doesn't allow os_compute_api:{action} to be performed.")))
+}
+
+fn create_flavor(world: &mut World, grant: &Grant, request: &Request) -> Answer {
+    policy(grant, "os-flavor-manage:create")?;
+    let body = Value::Object(request.member("flavor")?);
+    let (name, number) = (text(&body, "name"), |key: &str| body[key].as_u64().unwrap_or_default());
+    if world.flavors.values().any(|flavor| flavor["name"] == name) {
+        return Err(Refusal::conflict(&format!("Flavor with name {name} already exists.")));
+    }
+    let id = body["id"].as_str().map_or_else(new_id, str::to_owned);
+    add_flavor(world, &id, name, (number("ram"), number("disk"), number("vcpus")));
+    Ok(Reply::ok(json!({"flavor": world.flavors.get(&id)})))
 }
 
 fn keypairs(world: &mut World, grant: &Grant, request: &Request, method: &str, path: &[&str]) -> Answer {

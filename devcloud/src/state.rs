@@ -1,6 +1,6 @@
 //! What the cloud holds: one world behind one lock, and what lives beside it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(crate) struct World {
     pub(crate) containers: Table,
     /// How many servers a project may have; absent means no limit.
     pub(crate) instance_quotas: BTreeMap<String, u64>,
+    /// Ports that Nova made for its servers, and takes away with them.
+    pub(crate) own_ports: BTreeSet<String>,
 }
 
 impl World {
@@ -80,6 +82,7 @@ impl World {
             secrets: Table::new(),
             containers: Table::new(),
             instance_quotas: BTreeMap::new(),
+            own_ports: BTreeSet::new(),
         }
     }
 

@@ -124,7 +124,7 @@ async fn services_and_endpoints_are_listed_also_when_switched_off() {
         assert_eq!(operator.services(&kind).await.unwrap(), []);
         let service = operator.create_service(&kind, "name", "of a test").await.unwrap();
         w.undo_delete("service", &api, "identity", format!("/services/{}", service.id));
-        assert_eq!(operator.services(&kind).await.unwrap(), [service.clone()]);
+        assert_eq!(operator.services(&kind).await.unwrap(), std::slice::from_ref(&service));
         let region = operator.regions().await.unwrap().remove(0).id;
         assert_eq!(operator.endpoints(&service.id).await.unwrap(), []);
         let endpoint = operator.create_endpoint(&service.id, "public", &region, "http://one/v1").await.unwrap();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::stack::Stack;
 use super::tree::{Level, Node};
-use super::{change, life, list, missing, views};
+use super::{change, life, list, missing, signals, views};
 use crate::hot::parameters;
 use crate::http::{Answer, Refusal, Reply, Request};
 use crate::identity::Grant;
@@ -23,15 +23,24 @@ pub(crate) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
     }
     let ["v1", project, rest @ ..] = path.as_slice() else { return Err(Refusal::no_route()) };
     let mut world = shared.world();
+    if let Some(handle) = reported_to(&world, request) {
+        return signals::take(&mut world, &handle, &request.json()?);
+    }
     let grant = world.caller(request)?;
     if *project != grant.project() && !grant.is_admin() {
-        return Err(Refusal::new(403, "Forbidden", "You are not authorized to use this action."));
+        return Err(Refusal::new(403, "HTTPForbidden", "Access was denied to this resource."));
     }
     let base = format!("{}/v1/{project}", request.root());
     let call = Call { shared, grant, request, base };
     match (request.method.as_str(), rest) {
-        ("GET", ["stacks"]) => list::stacks(&world, &call.grant, request, &call.base, false),
-        ("GET", ["stacks", "detail"]) => list::stacks(&world, &call.grant, request, &call.base, true),
+        ("GET", ["stacks"]) => {
+            call.may("stacks:index")?;
+            list::stacks(&world, &call.grant, request, &call.base, false)
+        }
+        ("GET", ["stacks", "detail"]) => {
+            call.may("stacks:detail")?;
+            list::stacks(&world, &call.grant, request, &call.base, true)
+        }
         ("POST", ["stacks"]) => call.create(&mut world),
         ("POST", ["validate"]) => call.validate(&world),
         (_, ["stacks", ident]) => call.redirect(&world, ident, ""),
@@ -39,6 +48,16 @@ pub(crate) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
         (_, ["stacks", name, id, rest @ ..]) => call.stack(&mut world, name, id, rest),
         _ => Err(Refusal::no_route()),
     }
+}
+
+/// The handle that a node reports to with the token it was given for it, which opens nothing else.
+fn reported_to(world: &World, request: &Request) -> Option<String> {
+    let (token, path) = (request.header("X-Auth-Token")?, request.segments.join("/"));
+    if request.method != "POST" || request.segments.last().is_none_or(|last| last != "signal") {
+        return None;
+    }
+    let handle = world.stacks.iter().find_map(|stack| signals::handle_of(&stack.level, token))?;
+    handle.ends_with(&format!("/{path}")).then(|| handle.to_owned())
 }
 
 /// Collections below a stack, which may follow a name or id alone.
@@ -55,18 +74,19 @@ struct Call<'a> {
 }
 
 impl Call<'_> {
-    fn may_write(&self) -> Result<(), Refusal> {
-        if self.grant.may_write() {
-            return Ok(());
+    /// Heat's own policy shuts out the users that it makes for stacks; what else they may do hangs on no role.
+    fn may(&self, action: &str) -> Result<(), Refusal> {
+        if self.grant.roles.iter().any(|role| role == "heat_stack_user") {
+            return Err(Refusal::forbidden(&format!("You are not authorized to use {action}.")));
         }
-        Err(Refusal::new(403, "Forbidden", "You are not authorized to use this action."))
+        Ok(())
     }
 
     fn create(&self, world: &mut World) -> Answer {
-        self.may_write()?;
+        self.may("stacks:create")?;
+        // Keystone refuses Heat the trust that it needs, and Heat's engine stumbles over that.
         if self.grant.by_credential {
-            let message = "Using method 'application_credential' is not allowed for managing trusts.";
-            return Err(Refusal::new(403, "Forbidden", message));
+            return Err(Refusal::new(500, "RemoteError", ""));
         }
         let body = self.request.json()?;
         let id = change::create(world, &self.grant, &body, &self.base)?;
@@ -78,6 +98,7 @@ impl Call<'_> {
     }
 
     fn validate(&self, world: &World) -> Answer {
+        self.may("stacks:validate_template")?;
         let body = self.request.json()?;
         let template = crate::hot::template::Template::read(&body["template"])?;
         let shown: serde_json::Map<String, Value> = template
@@ -111,7 +132,10 @@ impl Call<'_> {
             query.extend_pairs(&self.request.query);
             location = format!("{location}?{}", query.finish());
         }
-        let message = format!("The resource was found at {location}; you should be redirected automatically.\n\n\n");
+        let link = location.replace('&', "&amp;");
+        let message = format!(
+            "The resource was found at <a href=\"{link}\">{link}</a>;\nyou should be redirected automatically.\n\n"
+        );
         let body = json!({"message": message, "code": "302 Found", "title": "Found"});
         Ok(Reply::json(302, body).header("Location", location))
     }
@@ -124,25 +148,33 @@ impl Call<'_> {
         let method = self.request.method.as_str();
         let stack = world.stacks.get(id).filter(|stack| stack.name == name && self.may_see(world, stack));
         let Some(stack) = stack else {
+            if let ("POST", ["resources", resource, "signal"]) = (method, rest)
+                && let Some(level) = self.level(world, id)
+            {
+                let handle = signalled(level, resource)?;
+                return signals::take(world, &handle, &self.request.json()?);
+            }
             return self.nested(world, id, rest).unwrap_or_else(|| Err(missing("Stack", name)));
         };
         match (method, rest) {
             ("GET", []) => {
+                self.may("stacks:show")?;
                 let with_outputs = self.request.query("resolve_outputs").is_none_or(crate::http::is_true);
                 Ok(Reply::ok(json!({"stack": views::full(stack, &self.base, with_outputs)})))
             }
             ("PUT" | "PATCH", []) => {
-                self.may_write()?;
+                self.may(if method == "PUT" { "stacks:update" } else { "stacks:update_patch" })?;
                 if stack.deleted.is_some() {
                     return Err(missing("Stack", name));
                 }
                 let body = self.request.json()?;
                 change::update(world, &self.grant, id, &body, method == "PATCH", &self.base)?;
                 life::start(self.shared, world, id);
-                Ok(Reply::json(202, json!({})))
+                let message = "The request is accepted for processing.<br /><br />\n\n\n";
+                Ok(Reply::json(202, json!({"message": message, "code": "202 Accepted", "title": "Accepted"})))
             }
             ("DELETE", []) => {
-                self.may_write()?;
+                self.may("stacks:delete")?;
                 if change::delete(world, id)? {
                     life::start(self.shared, world, id);
                 }
@@ -159,9 +191,19 @@ impl Call<'_> {
                 Ok(Reply::ok(json!({"output": found})))
             }
             ("GET", ["events"]) => Ok(Reply::ok(json!({"events": self.events(stack)}))),
+            ("POST", ["resources", resource, "signal"]) => {
+                let handle = signalled(&stack.level, resource)?;
+                signals::take(world, &handle, &self.request.json()?)
+            }
             (_, ["resources", rest @ ..]) => self.resources(stack, &stack.level, rest),
             _ => Err(Refusal::no_route()),
         }
+    }
+
+    /// A nested stack by its own id.
+    fn level<'w>(&self, world: &'w World, id: &str) -> Option<&'w Level> {
+        let mut stacks = world.stacks.iter().filter(|stack| self.may_see(world, stack));
+        stacks.find_map(|stack| stack.level.find(id))
     }
 
     /// Resources of a nested stack, addressed by its own id.
@@ -173,7 +215,8 @@ impl Call<'_> {
 
     fn events(&self, stack: &Stack) -> Vec<Value> {
         let mut events = stack.events.clone();
-        if self.request.query("sort_dir") == Some("desc") {
+        // Newest first, unless asked otherwise.
+        if self.request.query("sort_dir") != Some("asc") {
             events.reverse();
         }
         let limit = self.request.query("limit").and_then(|text| text.parse().ok());
@@ -182,16 +225,12 @@ impl Call<'_> {
     }
 
     fn resources(&self, stack: &Stack, level: &Level, rest: &[&str]) -> Answer {
-        let find = |name: &str| {
-            level.nodes.get(name).ok_or_else(|| {
-                let message = format!("The Resource ({name}) could not be found in Stack {}.", level.name);
-                Refusal::new(404, "ResourceNotFound", &message)
-            })
-        };
+        self.may(if rest.is_empty() { "resource:index" } else { "resource:show" })?;
+        let find = |name: &str| found(level, name);
         match (self.request.method.as_str(), rest) {
             ("GET", []) => {
                 let depth = self.request.query("nested_depth").unwrap_or("0");
-                let wrong = || Refusal::bad(&format!("Only integer is allowed here: {depth}"));
+                let wrong = || change::http_bad("Only integer is acceptable by 'nested_depth'.");
                 let depth: u64 = depth.parse().map_err(|_| wrong())?;
                 let nodes = level.flatten(depth);
                 let shown: Vec<Value> = nodes
@@ -212,10 +251,6 @@ impl Call<'_> {
                 find(name)?;
                 Ok(Reply::ok(json!({"metadata": {}})))
             }
-            ("POST", [name, "signal"]) => {
-                find(name)?;
-                Ok(Reply::ok(Value::Null))
-            }
             _ => Err(Refusal::no_route()),
         }
     }
@@ -232,6 +267,23 @@ impl Call<'_> {
             && any("name", "resource_name")
             && any("physical_resource_id", "physical_resource_id")
             && (status.is_empty() || status.iter().any(has_status))
+    }
+}
+
+fn found<'l>(level: &'l Level, name: &str) -> Result<&'l Node, Refusal> {
+    level.nodes.get(name).ok_or_else(|| {
+        let message = format!("The Resource ({name}) could not be found in Stack {}.", level.name);
+        Refusal::new(404, "ResourceNotFound", &message)
+    })
+}
+
+/// The address of a handle to which its owner reports; a deployment takes reports too, and needs none.
+fn signalled(level: &Level, name: &str) -> Result<String, Refusal> {
+    let node = found(level, name)?;
+    match node.kind.as_str() {
+        signals::HANDLE => Ok(crate::state::text(&json!(node.attributes), "endpoint").to_owned()),
+        kind if kind.contains("Deployment") => Ok(node.physical_id.clone()),
+        _ => Err(Refusal::new(400, "ResourceActionNotSupported", "SIGNAL is not supported for resource.")),
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::Utc;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::scope::LevelScope;
+use super::scope::{LevelScope, Unbuilt};
 use super::tree::{Level, Node};
 use super::{members, release, resources, types};
 use crate::hot::environment::{Environment, is_template};
@@ -24,8 +24,8 @@ pub(super) struct Plan<'a> {
     pub(super) templates: &'a BTreeMap<String, Arc<Template>>,
     pub(super) project_id: &'a str,
     pub(super) user_id: &'a str,
-    /// URL of the project's stacks, for signal URLs.
-    pub(super) stacks_url: &'a str,
+    /// URL under which nodes report, with the project that Heat made for the stack's users.
+    pub(super) signal_url: &'a str,
     /// Number of this action.
     pub(super) sequence: u64,
 }
@@ -44,13 +44,27 @@ impl Failure {
         Failure { kind: refusal.kind.clone(), message: refusal.message.clone(), path: Vec::new() }
     }
 
+    /// The failure as the resource of this name sees it.
     pub(super) fn inside(mut self, name: &str) -> Failure {
+        // Heat reads the text of a nested stack's failure, and takes its first part for the kind.
+        if self.kind.is_empty() && !self.path.is_empty() {
+            self.kind = self.place();
+            self.path.clear();
+            if let Some((head, tail)) = self.message.clone().split_once(": ") {
+                (self.path, self.message) = (vec![head.to_owned()], tail.to_owned());
+            }
+        }
         self.path.splice(0..0, ["resources".to_owned(), name.to_owned()]);
         self
     }
 
     /// Heat's text: `Kind: path: message`, numbers of group members in brackets.
     pub(crate) fn text(&self) -> String {
+        let kind = if self.kind.is_empty() { String::new() } else { format!("{}: ", self.kind) };
+        format!("{kind}{}: {}", self.place(), self.message)
+    }
+
+    fn place(&self) -> String {
         let mut path = String::new();
         for step in &self.path {
             if step.parse::<u64>().is_ok() {
@@ -61,7 +75,7 @@ impl Failure {
                 path.push_str(&format!(".{step}"));
             }
         }
-        format!("{}: {path}: {}", self.kind, self.message)
+        path
     }
 }
 
@@ -174,7 +188,8 @@ fn active(plan: &Plan, level: &Level, definition: &Definition) -> Result<Option<
     evaluate(&definition.properties, &scope).map(Some)
 }
 
-fn outputs(plan: &Plan, level: &Level) -> Map<String, Value> {
+/// The values of a level's outputs as they are now.
+pub(super) fn outputs(plan: &Plan, level: &Level) -> Map<String, Value> {
     let Some(template) = &level.template else { return Map::new() };
     let scope = scope(plan, level, template);
     let wanted = template.outputs.iter().filter(|(_, output)| {
@@ -202,6 +217,7 @@ pub(super) fn node(world: &mut World, plan: &Plan, new: &NewNode, old: Option<No
         updated: now,
         requires: new.requires.clone(),
         sequence: plan.sequence,
+        pending: true,
     };
     let (old, replaced) = sort_out(&kind, &new.properties, old);
     if let Some(old) = &old {
@@ -209,7 +225,13 @@ pub(super) fn node(world: &mut World, plan: &Plan, new: &NewNode, old: Option<No
         node.attributes = old.attributes.clone();
         node.created = old.created;
         let same = old.properties == new.properties && old.level.is_none();
-        (node.action, node.sequence) = if same { (old.action, old.sequence) } else { ("UPDATE", plan.sequence) };
+        // What has not ended yet goes on in the new action.
+        node.pending = old.pending || !same;
+        (node.action, node.sequence) = match (same, old.pending) {
+            (true, true) => (old.action, plan.sequence),
+            (true, false) => (old.action, old.sequence),
+            (false, _) => ("UPDATE", plan.sequence),
+        };
     }
     let failure = if kind == types::NONE {
         node.physical_id = new.name.to_owned();
@@ -254,14 +276,21 @@ fn nested(world: &mut World, plan: &Plan, new: &NewNode, node: &mut Node, old: O
     let random = &new_id().replace('-', "")[..12];
     let name = old.as_ref().map_or_else(|| format!("{}-{}-{random}", new.level_name, new.name), |old| old.name.clone());
     node.physical_id.clone_from(&id);
-    let (made, failure) = if node.kind == types::GROUP {
+    let (mut made, failure) = if node.kind == types::GROUP {
         members::group(world, plan, &new.properties, (id, name), old)
     } else {
         match blueprint(world, plan, &node.kind, &new.properties, (id, name)) {
             Ok(new) => level(world, plan, new, old),
-            Err(refusal) => (old.unwrap_or_default(), Some(Failure::new(&refusal))),
+            Err(refusal) => {
+                // Heat makes no stack of what it refuses.
+                if old.is_none() {
+                    node.physical_id.clear();
+                }
+                (old.unwrap_or_default(), Some(Failure::new(&refusal)))
+            }
         }
     };
+    made.parent = Some(new.name.to_owned());
     node.attributes.clone_from(&made.outputs);
     node.level = Some(Box::new(made));
     failure
@@ -278,5 +307,13 @@ fn blueprint(
     let template = template.ok_or_else(|| Refusal::not_found(&format!("The template {kind} is not in files.")))?;
     let given = properties.as_object().cloned().unwrap_or_default();
     let parameters = parameters::resolve(&template, &given, &plan.environment.defaults, world, plan.user_id)?;
+    let scope = Unbuilt { template: &template, parameters: &parameters, files: plan.files };
+    for (resource, definition) in &template.resources {
+        let kind = plan.environment.resolve(&definition.kind);
+        super::properties::check(world, plan.user_id, (&kind, definition), &scope).map_err(|(path, sentence)| {
+            let message = format!("Property error: resources.{resource}.properties.{path}: {sentence}");
+            Refusal::new(400, "", &message)
+        })?;
+    }
     Ok(Blueprint { template, parameters, id, name })
 }

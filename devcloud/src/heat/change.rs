@@ -15,7 +15,7 @@ use crate::hot::template::Template;
 use crate::hot::{invalid, parameters};
 use crate::http::Refusal;
 use crate::identity::Grant;
-use crate::state::{World, new_id, text};
+use crate::state::{World, hex_id, new_id, text};
 
 /// A checked request for a stack.
 pub(super) struct Wanted {
@@ -39,7 +39,7 @@ pub(super) fn check(world: &World, grant: &Grant, body: &Value, old: Option<&Sta
     let template = match (old, body.get("template").filter(|template| !template.is_null())) {
         (_, Some(given)) => Arc::new(Template::read(given)?),
         (Some(old), None) => Arc::clone(&old.template),
-        (None, None) => return Err(Refusal::bad("No template specified")),
+        (None, None) => return Err(http_bad("No template specified")),
     };
     let mut given = environment.parameters.clone();
     if let Some(old) = old {
@@ -52,16 +52,24 @@ pub(super) fn check(world: &World, grant: &Grant, body: &Value, old: Option<&Sta
     for name in body["clear_parameters"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         given.remove(name);
     }
-    match &body["parameters"] {
-        Value::Object(sent) => given.extend(sent.clone()),
-        Value::Null => {}
-        _ => return Err(Refusal::bad("Malformed parameters: they must be a map")),
+    if let Value::Object(sent) = &body["parameters"] {
+        given.extend(sent.clone());
+    }
+    // A patch drops what the template does not know; everything else that sends such a parameter is refused.
+    if old.is_some() {
+        given.retain(|name, _| template.parameters.contains_key(name));
     }
     let values = parameters::resolve(&template, &given, &environment.defaults, world, &grant.user_id)?;
-    let mut check = Check { environment: &environment, files: &files, templates: BTreeMap::new() };
-    check.template(&template, 0)?;
+    let templates = BTreeMap::new();
+    let mut check = Check { world, user_id: &grant.user_id, environment: &environment, files: &files, templates };
+    check.root(&template, &values)?;
     let templates = check.templates;
     Ok(Wanted { template, templates, files, environment, given, values })
+}
+
+/// A refusal by Heat's API, before its engine sees the request.
+pub(super) fn http_bad(message: &str) -> Refusal {
+    Refusal::new(400, "HTTPBadRequest", message)
 }
 
 fn check_name(name: &str) -> Result<(), Refusal> {
@@ -81,9 +89,11 @@ fn timeout(body: &Value) -> Result<Option<u64>, Refusal> {
     match &body["timeout_mins"] {
         Value::Null => Ok(None),
         value => match parameters::plain(value).parse::<i64>() {
-            Ok(minutes) if minutes > 0 => Ok(Some(minutes.unsigned_abs())),
-            Ok(minutes) => Err(Refusal::bad(&format!("Invalid timeout value {minutes}"))),
-            Err(_) => Err(Refusal::bad("Only integer is allowed here: timeout_mins")),
+            Ok(minutes) if minutes >= 0 => Ok(Some(minutes.unsigned_abs())),
+            Ok(minutes) => Err(http_bad(&format!(
+                "Value '{minutes}' is invalid for 'timeout_mins' which only accepts non-negative integer."
+            ))),
+            Err(_) => Err(http_bad("Only integer is acceptable by 'timeout_mins'.")),
         },
     }
 }
@@ -101,7 +111,7 @@ fn tags(body: &Value) -> Option<Vec<String>> {
 pub(super) fn create(world: &mut World, grant: &Grant, body: &Value, stacks_url: &str) -> Result<String, Refusal> {
     let name = text(body, "stack_name");
     if name.is_empty() {
-        return Err(Refusal::bad("No stack name specified"));
+        return Err(http_bad("No stack name specified"));
     }
     check_name(name)?;
     let wanted = check(world, grant, body, None)?;
@@ -113,6 +123,7 @@ pub(super) fn create(world: &mut World, grant: &Grant, body: &Value, stacks_url:
         id: new_id(),
         name: name.to_owned(),
         project_id: grant.project().to_owned(),
+        user_project_id: hex_id(),
         user_id: grant.user_id.clone(),
         user_name: grant.user_name.clone(),
         template: wanted.template,
@@ -188,15 +199,8 @@ pub(super) fn update(
 
 fn rebuild(world: &mut World, stack: &mut Stack, values: Map<String, Value>, stacks_url: &str) {
     let old = std::mem::take(&mut stack.level);
-    let plan = Plan {
-        environment: &stack.environment,
-        files: &stack.files,
-        templates: &stack.templates,
-        project_id: &stack.project_id,
-        user_id: &stack.user_id,
-        stacks_url,
-        sequence: stack.sequence,
-    };
+    let signal_url = format!("{}/{}", stacks_url.rsplit_once('/').map_or("", |(url, _)| url), stack.user_project_id);
+    let plan = plan(stack, &signal_url);
     let new = Blueprint {
         template: Arc::clone(&stack.template),
         parameters: values,
@@ -207,6 +211,35 @@ fn rebuild(world: &mut World, stack: &mut Stack, values: Map<String, Value>, sta
     let (level, failure) = build::level(world, &plan, new, old);
     stack.level = level;
     stack.failure = failure;
+}
+
+fn plan<'a>(stack: &'a Stack, signal_url: &'a str) -> Plan<'a> {
+    Plan {
+        environment: &stack.environment,
+        files: &stack.files,
+        templates: &stack.templates,
+        project_id: &stack.project_id,
+        user_id: &stack.user_id,
+        signal_url,
+        sequence: stack.sequence,
+    }
+}
+
+/// Evaluates the outputs again, because attributes have changed.
+pub(super) fn evaluate_again(stack: &mut Stack) {
+    let mut level = std::mem::take(&mut stack.level);
+    outputs_again(&plan(stack, ""), &mut level);
+    stack.level = level;
+}
+
+fn outputs_again(plan: &Plan, level: &mut Level) {
+    for node in level.nodes.values_mut() {
+        if let Some(nested) = node.level.as_deref_mut() {
+            outputs_again(plan, nested);
+            node.attributes.clone_from(&nested.outputs);
+        }
+    }
+    level.outputs = build::outputs(plan, level);
 }
 
 /// DELETE: enters `DELETE_IN_PROGRESS`; deleting a stack that is already on its way changes nothing.

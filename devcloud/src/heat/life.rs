@@ -4,11 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::Utc;
+use tokio::time::Instant;
 
-use super::release;
+use super::signals::{self, Progress};
 use super::stack::{Action, Stack, Status};
+use super::{change, release};
 use crate::player;
 use crate::state::{Shared, World};
+
+/// How often the reports of nodes are looked at.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// Lets the current action of a stack run its course in the background.
 pub(super) fn start(shared: &Arc<Shared>, world: &mut World, id: &str) {
@@ -46,7 +51,9 @@ impl Course {
         }
         let work = async {
             tokio::time::sleep(self.delay).await;
-            player::play(&self.shared, &self.id, self.sequence).await
+            let endpoint = player::play(&self.shared, &self.id, self.sequence).await?;
+            self.reports().await;
+            Ok(endpoint)
         };
         let outcome = match self.limit {
             Some(limit) => match tokio::time::timeout(limit, work).await {
@@ -56,6 +63,33 @@ impl Course {
             None => work.await,
         };
         self.with_stack(|world, stack| finish(world, stack, outcome));
+    }
+
+    /// Waits until the stack's conditions are fulfilled or one has failed, where conditions are to wait at all.
+    async fn reports(&self) {
+        let begun = Instant::now();
+        loop {
+            {
+                let mut world = self.shared.world();
+                let waits = world.settings.await_signals;
+                let current = world.stacks.get(&self.id).filter(|stack| stack.sequence == self.sequence);
+                if !waits || current.is_none_or(|stack| stack.failure.is_some()) {
+                    return;
+                }
+                let Some(mut stack) = world.stacks.remove(&self.id) else { return };
+                let progress = signals::progress(&world, &mut stack, begun.elapsed(), world.settings.stack_minute);
+                let over = !matches!(progress, Progress::Waiting);
+                if let Progress::Failed(failure) = progress {
+                    stack.failure = Some(failure);
+                }
+                change::evaluate_again(&mut stack);
+                world.stacks.insert(stack);
+                if over {
+                    return;
+                }
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 
     /// Works on the stack, unless another action has begun since.
@@ -76,6 +110,7 @@ impl Course {
 fn finish(world: &mut World, stack: &mut Stack, outcome: Result<Option<player::Endpoint>, String>) {
     let action = stack.action;
     let word = action.word();
+    signals::settle(&mut stack.level);
     stack.note_resources();
     let failed = match (&stack.failure, outcome) {
         (Some(failure), _) => Some(format!("Resource {word} failed: {}", failure.text())),

@@ -2,22 +2,24 @@
 
 use serde_json::{Value, json};
 
+use super::change::http_bad;
 use super::stack::Stack;
 use super::views;
 use crate::http::{Answer, Refusal, Reply, Request};
 use crate::identity::Grant;
-use crate::state::World;
+use crate::state::{World, text};
 
 /// Answers `GET /stacks`.
 pub(super) fn stacks(world: &World, grant: &Grant, request: &Request, base: &str, detail: bool) -> Answer {
-    let everywhere = request.flag("global_tenant");
-    if everywhere && !grant.is_admin() {
-        return Err(Refusal::forbidden("You are not authorized to use global_index."));
+    // Heat's own policy lets nobody ask for all projects, and shows them to administrators who do not ask.
+    if request.flag("global_tenant") {
+        return Err(Refusal::forbidden("You are not authorized to use stacks:global_index."));
     }
+    let everywhere = grant.is_admin();
     let limit = match request.query("limit") {
         None => usize::MAX,
         Some(text) => {
-            let wrong = || Refusal::bad(&format!("Only integer is allowed here: {text}"));
+            let wrong = || http_bad("Only integer is acceptable by 'limit'.");
             text.parse().map_err(|_| wrong())?
         }
     };
@@ -38,13 +40,31 @@ pub(super) fn stacks(world: &World, grant: &Grant, request: &Request, base: &str
     found.truncate(limit);
     let rows: Vec<Value> = found
         .into_iter()
-        .map(|stack| if detail { views::full(stack, base, true) } else { views::brief(stack, base) })
+        .map(|stack| {
+            let mut row = if detail { views::full(stack, base, true) } else { views::brief(stack, base) };
+            if everywhere {
+                row["project"] = json!(stack.project_id);
+            }
+            row
+        })
         .collect();
+    let next = rows.last().filter(|_| request.query("limit").is_some()).map(|row| next_page(request, base, row));
     let mut body = json!({"stacks": rows});
+    if let Some(href) = next {
+        body["links"] = json!([{"rel": "next", "href": href}]);
+    }
     if request.flag("with_count") {
         body["count"] = json!(count);
     }
     Ok(Reply::ok(body))
+}
+
+/// Address of the page after the one that ends with this row.
+fn next_page(request: &Request, base: &str, last: &Value) -> String {
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(request.query.iter().filter(|(key, _)| key != "marker"));
+    query.append_pair("marker", text(last, "id"));
+    format!("{base}/stacks?{}", query.finish())
 }
 
 fn matches(stack: &Stack, request: &Request) -> bool {

@@ -5,7 +5,7 @@ use super::tree::{Level, Node};
 use super::types;
 use crate::http::Refusal;
 use crate::state::{World, new_id};
-use crate::{neutron, nova, octavia};
+use crate::{neutron, nova, octavia, routers};
 
 /// Releases a node and all below it; on failure gives back what is left of it.
 pub(super) fn node(world: &mut World, mut node: Node) -> Result<(), (Box<Node>, Failure)> {
@@ -25,7 +25,7 @@ pub(super) fn node(world: &mut World, mut node: Node) -> Result<(), (Box<Node>, 
 fn failed(mut node: Node, failure: Failure) -> (Box<Node>, Failure) {
     node.status = "FAILED";
     node.action = "DELETE";
-    node.reason = failure.text();
+    node.reason = failure.clone().inside(&node.name).text();
     (Box::new(node), failure)
 }
 
@@ -102,6 +102,15 @@ fn released_by_service(world: &mut World, kind: &str, id: &str) -> Result<(), Re
         "OS::Neutron::Subnet" => delete(world, "subnets"),
         "OS::Neutron::Port" => delete(world, "ports"),
         "OS::Neutron::Router" => delete(world, "routers"),
+        "OS::Neutron::RouterInterface" => {
+            // Gone with somebody else's hands is gone all the same.
+            if let Some((router, subnet)) = id.split_once(":subnet_id=")
+                && let Err(refusal) = routers::remove(world, router, subnet)
+            {
+                tracing::debug!(message = refusal.message, "the interface was gone");
+            }
+            Ok(())
+        }
         "OS::Neutron::FloatingIP" => delete(world, "floatingips"),
         "OS::Neutron::SecurityGroup" => delete(world, "security-groups"),
         _ => Ok(()),

@@ -9,7 +9,7 @@ use crate::hot::parameters::plain;
 use crate::http::Refusal;
 use crate::nova::NewServer;
 use crate::state::{World, hex_id, new_id, text};
-use crate::{cinder, neutron, nova, octavia};
+use crate::{cinder, neutron, nova, octavia, routers};
 
 /// Creates the thing behind a node and fills the node's id and attributes.
 pub(super) fn create(world: &mut World, plan: &Plan, new: &NewNode, node: &mut Node) -> Result<(), Refusal> {
@@ -49,6 +49,7 @@ pub(super) fn update(world: &mut World, plan: &Plan, new: &NewNode, node: &mut N
                 server["flavor"] = json!({"id": flavor["id"], "original_name": flavor["name"]});
             }
         }
+        "OS::Heat::TestResource" if new.properties["fail"] == true => return Err(test_failure(new)),
         "OS::Heat::Value" => {
             node.attributes.insert("value".into(), new.properties["value"].clone());
         }
@@ -87,6 +88,7 @@ fn server(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusa
             let found = found.ok_or_else(|| Refusal::not_found(&format!("Network {wanted} could not be found.")))?;
             let port = neutron::add_port(world, json!({"network_id": found, "project_id": plan.project_id}))?;
             ports.push(text(&port, "id").to_owned());
+            world.own_ports.insert(text(&port, "id").to_owned());
         }
     }
     let user_data = user_data(world, &properties["user_data"]);
@@ -208,6 +210,15 @@ fn network(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<
             let row = json!({"name": name_of(new), "external_gateway_info": gateway, "project_id": project});
             Ok(neutron::add_plain(world, "routers", row))
         }
+        "OS::Neutron::RouterInterface" => {
+            let wanted = [&properties["router"], &properties["router_id"]].into_iter().find_map(|one| one.as_str());
+            let router = wanted.and_then(|wanted| routers::find(world, wanted));
+            let (Some(router), Some(subnet)) = (router, routers::subnet_of(world, properties)) else {
+                return Err(Refusal::not_found("Unable to find the router or the subnet of the interface"));
+            };
+            routers::add(world, &router, &subnet)?;
+            Ok(json!({"id": format!("{router}:subnet_id={subnet}")}))
+        }
         _ => Ok(json!({"id": new_id()})),
     }
 }
@@ -286,7 +297,7 @@ fn heat(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<Val
     let id = new_id();
     Ok(match kind.strip_prefix("OS::Heat::").unwrap_or_default() {
         "WaitConditionHandle" => wait_handle(plan, new, &id),
-        "WaitCondition" => json!({"id": id, "data": "{}"}),
+        "WaitCondition" => json!({"id": name_of(new), "data": "{}"}),
         "SoftwareConfig" | "CloudConfig" | "StructuredConfig" => {
             let config = [&properties["config"], &properties["cloud_config"]].into_iter().find(|one| !one.is_null());
             let config = config.map(plain).unwrap_or_default();
@@ -302,12 +313,12 @@ fn heat(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<Val
         "RandomString" => {
             let length = plain(&properties["length"]).parse::<usize>().unwrap_or(32);
             let value: String = (0..=length / 32).map(|_| hex_id()).collect();
-            json!({"id": id, "value": value[..length]})
+            json!({"id": name_of(new), "value": value[..length]})
         }
         "Value" => json!({"id": id, "value": properties["value"]}),
         "TestResource" => {
             if properties["fail"] == true {
-                return Err(Refusal::new(500, "ValueError", &format!("Test Resource failed {}", new.name)));
+                return Err(test_failure(new));
             }
             json!({"id": id, "output": properties["value"]})
         }
@@ -315,15 +326,19 @@ fn heat(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<Val
     })
 }
 
+fn test_failure(new: &NewNode) -> Refusal {
+    Refusal::new(500, "ValueError", &format!("Test Resource failed {}", new.name))
+}
+
 fn wait_handle(plan: &Plan, new: &NewNode, id: &str) -> Value {
     let endpoint =
-        format!("{}/stacks/{}/{}/resources/{}/signal", plan.stacks_url, new.level_name, new.level_id, new.name);
+        format!("{}/stacks/{}/{}/resources/{}/signal", plan.signal_url, new.level_name, new.level_id, new.name);
     let token = hex_id();
     let curl = format!(
         "curl -i -X POST -H 'X-Auth-Token: {token}' -H 'Content-Type: application/json' -H 'Accept: application/json' \
          {endpoint}"
     );
-    let auth_url = plan.stacks_url.split("/orchestration/").next().map(|origin| format!("{origin}/identity/v3"));
+    let auth_url = plan.signal_url.split("/orchestration/").next().map(|origin| format!("{origin}/identity/v3"));
     let signal = json!({
         "auth_url": auth_url, "username": new.name, "user_id": hex_id(), "password": hex_id(), "domain_id": "default",
         "project_id": plan.project_id, "region_name": "RegionOne",

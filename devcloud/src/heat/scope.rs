@@ -61,6 +61,36 @@ impl Scope for LevelScope<'_> {
     }
 }
 
+/// A template of which nothing exists yet: parameters and files are known, resources are not.
+pub(super) struct Unbuilt<'a> {
+    pub(super) template: &'a Template,
+    pub(super) parameters: &'a Map<String, Value>,
+    pub(super) files: &'a Map<String, Value>,
+}
+
+impl Scope for Unbuilt<'_> {
+    fn parameter(&self, name: &str) -> Result<Value, Refusal> {
+        // The pseudo parameters get their values with the stack.
+        Ok(self.parameters.get(name).cloned().unwrap_or_default())
+    }
+
+    fn reference(&self, _: &str) -> Result<Value, Refusal> {
+        Ok(Value::Null)
+    }
+
+    fn attribute(&self, _: &str, _: &[Value]) -> Result<Value, Refusal> {
+        Ok(Value::Null)
+    }
+
+    fn file(&self, name: &str) -> Result<Value, Refusal> {
+        self.files.get(name).cloned().ok_or_else(|| no_file(name))
+    }
+
+    fn condition(&self, name: &str) -> Option<Value> {
+        self.template.conditions.get(name).cloned()
+    }
+}
+
 /// Heat's sentence for a file that was not sent along.
 pub(super) fn no_file(name: &str) -> Refusal {
     Refusal::new(400, "ValueError", &format!("No content found in the \"files\" section for get_file path: {name}"))

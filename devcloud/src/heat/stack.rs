@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use tokio::task::AbortHandle;
 
 use super::build::Failure;
+use super::signals::Reports;
 use super::tree::Level;
 use crate::hot::environment::Environment;
 use crate::hot::template::Template;
@@ -57,6 +58,8 @@ pub(crate) struct Stack {
     pub(crate) id: String,
     pub(crate) name: String,
     pub(crate) project_id: String,
+    /// Project that Heat makes for the users of the stack's own.
+    pub(crate) user_project_id: String,
     pub(crate) user_id: String,
     pub(crate) user_name: String,
     pub(crate) template: Arc<Template>,
@@ -133,6 +136,8 @@ pub(crate) struct Stacks {
     rows: IndexMap<String, Stack>,
     /// Texts of software configurations by id.
     pub(crate) configs: BTreeMap<String, String>,
+    /// What nodes reported, by the address of the handle.
+    pub(crate) reports: BTreeMap<String, Reports>,
 }
 
 /// How many deleted stacks are remembered.

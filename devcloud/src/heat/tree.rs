@@ -18,6 +18,8 @@ use crate::http::Refusal;
 pub(crate) struct Level {
     pub(crate) id: String,
     pub(crate) name: String,
+    /// Resource of the stack above that this is; absent at the top.
+    pub(crate) parent: Option<String>,
     /// Absent for a resource group, whose members are numbered nodes.
     pub(crate) template: Option<Arc<Template>>,
     pub(crate) parameters: Map<String, Value>,
@@ -51,6 +53,8 @@ pub(crate) struct Node {
     pub(crate) requires: BTreeSet<String>,
     /// Number of the action that touched it last.
     pub(crate) sequence: u64,
+    /// Its action is not over yet.
+    pub(crate) pending: bool,
 }
 
 impl Node {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::stack::{Action, Stack, Status};
 use super::tree::{Level, Node};
+use crate::hot::eval::references;
 use crate::hot::parameters;
 use crate::state::stamp;
 
@@ -15,11 +16,11 @@ pub(super) fn stack_url(base: &str, name: &str, id: &str) -> String {
 /// One row of a list.
 pub(super) fn brief(stack: &Stack, base: &str) -> Value {
     json!({
-        "id": stack.id, "stack_name": stack.name, "description": stack.template.description,
+        "id": stack.id, "stack_name": stack.name, "description": "",
         "stack_status": stack.state(), "stack_status_reason": stack.reason, "creation_time": stamp(stack.created),
         "updated_time": stack.updated.map(stamp), "deletion_time": stack.deleted.map(stamp),
-        "stack_owner": stack.user_name, "parent": null, "tags": tags(stack), "project": stack.project_id,
-        "stack_user_project_id": stack.project_id,
+        "stack_owner": stack.user_name, "parent": null, "tags": tags(stack),
+        "stack_user_project_id": stack.user_project_id,
         "links": [{"href": stack_url(base, &stack.name, &stack.id), "rel": "self"}],
     })
 }
@@ -34,7 +35,6 @@ pub(super) fn full(stack: &Stack, base: &str, with_outputs: bool) -> Value {
     if let Value::Object(brief) = brief(stack, base) {
         shown = brief;
     }
-    shown.remove("project");
     let mut values: Map<String, Value> = stack
         .level
         .parameters
@@ -44,39 +44,40 @@ pub(super) fn full(stack: &Stack, base: &str, with_outputs: bool) -> Value {
     values.insert("OS::stack_id".into(), json!(stack.id));
     values.insert("OS::stack_name".into(), json!(stack.name));
     values.insert("OS::project_id".into(), json!(stack.project_id));
+    shown.insert("description".into(), json!(stack.template.description));
+    shown.insert("tags".into(), json!(stack.tags));
     shown.insert("parameters".into(), Value::Object(values));
     shown.insert("template_description".into(), json!(stack.template.description));
     shown.insert("timeout_mins".into(), json!(stack.timeout_mins));
     shown.insert("disable_rollback".into(), json!(stack.disable_rollback));
     shown.insert("capabilities".into(), json!([]));
     shown.insert("notification_topics".into(), json!([]));
-    if with_outputs {
+    if with_outputs && stack.deleted.is_none() {
         shown.insert("outputs".into(), outputs(stack));
     }
     Value::Object(shown)
 }
 
-/// The outputs; while a stack is first being created their values are not known.
+/// The outputs; those that need what is not over yet have no value.
 pub(super) fn outputs(stack: &Stack) -> Value {
     stack
         .level
         .outputs
         .iter()
         .map(|(name, value)| {
-            let description = stack.template.outputs.get(name).map(|output| output.description.as_str());
-            let value = if is_known(stack) { value.clone() } else { Value::Null };
+            let output = stack.template.outputs.get(name);
+            let description = output.map(|output| output.description.as_str());
+            let pending = |name: &String| stack.level.nodes.get(name).is_some_and(|node| node.pending);
+            let unknown = output.is_some_and(|output| references(&output.value).iter().any(pending));
+            let value = if unknown { Value::Null } else { value.clone() };
             json!({"output_key": name, "output_value": value, "description": description})
         })
         .collect()
 }
 
-fn is_known(stack: &Stack) -> bool {
-    stack.action != Action::Create || stack.status != Status::InProgress
-}
-
 /// One resource; `level` is the stack or nested stack that it is in.
 pub(super) fn resource(stack: &Stack, level: &Level, node: &Node, base: &str) -> Value {
-    let running = stack.status == Status::InProgress && node.sequence == stack.sequence && node.status != "FAILED";
+    let running = stack.status == Status::InProgress && node.pending && node.status != "FAILED";
     let (action, status) = match (running, stack.action) {
         (true, _) => (node.action, "IN_PROGRESS"),
         (false, Action::Delete) if stack.status == Status::InProgress => ("DELETE", "IN_PROGRESS"),
@@ -92,10 +93,14 @@ pub(super) fn resource(stack: &Stack, level: &Level, node: &Node, base: &str) ->
     }
     let required_by: Vec<&String> =
         level.nodes.values().filter(|other| other.requires.contains(&node.name)).map(|other| &other.name).collect();
-    json!({
+    let mut row = json!({
         "resource_name": node.name, "logical_resource_id": node.name, "physical_resource_id": node.physical_id,
         "resource_type": node.declared, "resource_status": format!("{action}_{status}"),
         "resource_status_reason": if running { "" } else { node.reason.as_str() }, "creation_time": stamp(node.created),
-        "updated_time": stamp(node.updated), "required_by": required_by, "links": links, "parent_resource": null,
-    })
+        "updated_time": stamp(node.updated), "required_by": required_by, "links": links,
+    });
+    if let Some(parent) = &level.parent {
+        row["parent_resource"] = json!(parent);
+    }
+    row
 }

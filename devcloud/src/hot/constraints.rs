@@ -4,7 +4,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::invalid;
-use super::parameters::plain;
+use super::parameters::{dumped, plain};
 use crate::http::Refusal;
 use crate::state::World;
 use crate::{cinder, glance, neutron, nova};
@@ -86,8 +86,9 @@ impl Test {
             Test::Allowed(allowed) => {
                 let known = |one: &Value| allowed.iter().any(|have| plain(have) == plain(one));
                 let fits = if let Value::Array(list) = value { list.iter().all(known) } else { known(value) };
-                let list = allowed.iter().map(plain).collect::<Vec<_>>().join(", ");
-                if fits { Ok(()) } else { Err(format!("\"{shown}\" is not an allowed value [{list}]")) }
+                let sentence =
+                    || format!("\"{shown}\" is not an allowed value {}", dumped(&Value::Array(allowed.clone())));
+                if fits { Ok(()) } else { Err(sentence()) }
             }
             Test::Pattern { text, regex } => {
                 if regex.is_match(&shown) {
@@ -106,11 +107,11 @@ impl Test {
 }
 
 /// Whether what a custom constraint names exists in the cloud.
-fn exists(kind: &str, wanted: &str, world: &World, user_id: &str) -> Result<(), String> {
+pub(crate) fn exists(kind: &str, wanted: &str, world: &World, user_id: &str) -> Result<(), String> {
     let found = match kind {
         "nova.flavor" => nova::find_flavor(world, wanted)
             .map(drop)
-            .ok_or_else(|| format!("The Flavor ID ({wanted}) could not be found.")),
+            .ok_or_else(|| format!("No Flavor matching {{'name': '{wanted}'}}. (HTTP 404)")),
         "nova.keypair" => world
             .keypairs
             .get(&format!("{user_id}/{wanted}"))

@@ -35,7 +35,8 @@ pub(crate) fn resolve(
     Ok(values)
 }
 
-fn check(parameter: &Parameter, value: &Value, world: &World, user_id: &str) -> Result<Value, String> {
+/// A value in the type of its parameter, if it satisfies it; the error is Heat's sentence.
+pub(crate) fn check(parameter: &Parameter, value: &Value, world: &World, user_id: &str) -> Result<Value, String> {
     let value = read(&parameter.kind, value)?;
     for constraint in &parameter.constraints {
         constraint.check(&value, world, user_id)?;
@@ -54,7 +55,7 @@ fn read(kind: &str, value: &Value) -> Result<Value, String> {
             "1" | "t" | "true" | "on" | "y" | "yes" => Ok(Value::Bool(true)),
             "0" | "f" | "false" | "off" | "n" | "no" => Ok(Value::Bool(false)),
             other => Err(format!(
-                "Unrecognized value \"{other}\", acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', \
+                "Unrecognized value '{other}', acceptable values are: '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', \
                  't', 'true', 'y', 'yes'"
             )),
         },
@@ -71,10 +72,7 @@ fn read(kind: &str, value: &Value) -> Result<Value, String> {
             }
             other => Ok(other.clone()),
         },
-        _ => match value {
-            Value::Array(_) | Value::Object(_) => Err("Value must be a string".to_owned()),
-            other => Ok(Value::String(plain(other))),
-        },
+        _ => Ok(Value::String(plain(value))),
     }
 }
 
@@ -93,6 +91,19 @@ pub(crate) fn plain(value: &Value) -> String {
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         Value::String(text) => text.clone(),
+        other => dumped(other),
+    }
+}
+
+/// JSON as Python's library writes it, with a space after each separator.
+pub(crate) fn dumped(value: &Value) -> String {
+    match value {
+        Value::Array(items) => format!("[{}]", items.iter().map(dumped).collect::<Vec<_>>().join(", ")),
+        Value::Object(map) => {
+            let rows: Vec<String> =
+                map.iter().map(|(key, item)| format!("{}: {}", Value::String(key.clone()), dumped(item))).collect();
+            format!("{{{}}}", rows.join(", "))
+        }
         other => other.to_string(),
     }
 }

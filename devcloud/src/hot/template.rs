@@ -7,8 +7,8 @@ use super::constraints::Constraint;
 use super::{invalid, yaml};
 use crate::http::Refusal;
 
-/// Template versions that Heat of the Wallaby release and later knows.
-const VERSIONS: [&str; 20] = [
+/// Template versions that Heat of the Zed release knows.
+const VERSIONS: [&str; 17] = [
     "2013-05-23",
     "2014-10-16",
     "2015-04-30",
@@ -25,9 +25,6 @@ const VERSIONS: [&str; 20] = [
     "pike",
     "queens",
     "rocky",
-    "stein",
-    "train",
-    "ussuri",
     "wallaby",
 ];
 
@@ -90,13 +87,35 @@ pub(crate) struct Output {
 impl Template {
     /// Reads a template from its text or from an already parsed value.
     pub(crate) fn read(given: &Value) -> Result<Template, Refusal> {
+        let wrong = |sentence: String| {
+            Refusal::new(400, "HTTPBadRequest", &format!("Template not in valid format: {sentence}"))
+        };
         let source = match given {
-            Value::String(text) => yaml::parse(text)
-                .map_err(|error| Refusal::bad(&format!("Error parsing template: Template format error: {error}")))?,
+            Value::String(text) => {
+                yaml::parse(text).map_err(|error| wrong(format!("Error parsing template [root stack] {error}")))?
+            }
             other => other.clone(),
         };
+        if !source.is_object() {
+            return Err(wrong("The template is not a JSON object or YAML mapping.".to_owned()));
+        }
+        Template::parsed(source)
+    }
+
+    /// Reads a template out of `files`.
+    pub(crate) fn nested(name: &str, content: &Value) -> Result<Template, Refusal> {
+        let source = match content {
+            Value::String(text) => {
+                yaml::parse(text).map_err(|error| invalid(&format!("Error parsing template {name} {error}")))?
+            }
+            other => other.clone(),
+        };
+        Template::parsed(source)
+    }
+
+    fn parsed(source: Value) -> Result<Template, Refusal> {
         let Value::Object(top) = &source else {
-            return Err(Refusal::bad("The template is not a JSON object or YAML mapping."));
+            return Err(invalid("The template is not a JSON object or YAML mapping."));
         };
         check_version(top)?;
         if let Some(section) = top.keys().find(|key| !SECTIONS.contains(&key.as_str())) {
@@ -125,7 +144,8 @@ impl Template {
         }
         for (name, value) in section("outputs")? {
             let Some(result) = value.get("value") else {
-                return Err(invalid(&format!("Each output must contain a value key. (output {name})")));
+                let sentence = "Each output definition must contain a value key.";
+                return Err(invalid(&format!("Output validation error: : outputs.{name}: : {sentence}")));
             };
             let description = value["description"].as_str().unwrap_or("No description given").to_owned();
             let condition = value.get("condition").cloned();
@@ -138,7 +158,8 @@ impl Template {
 
 fn check_version(top: &Map<String, Value>) -> Result<(), Refusal> {
     let Some(version) = top.get("heat_template_version").and_then(Value::as_str) else {
-        return Err(Refusal::bad("Template format version not found."));
+        let message = "The template version is invalid: Template version was not provided";
+        return Err(Refusal::new(400, "InvalidTemplateVersion", message));
     };
     if VERSIONS.contains(&version) {
         return Ok(());
@@ -151,6 +172,10 @@ fn check_version(top: &Map<String, Value>) -> Result<(), Refusal> {
     Err(Refusal::new(400, "InvalidTemplateVersion", &message))
 }
 
+fn bad_schema(message: &str) -> Refusal {
+    Refusal::new(400, "InvalidSchemaError", message)
+}
+
 impl Parameter {
     fn read(name: &str, value: &Value) -> Result<Parameter, Refusal> {
         let Value::Object(map) = value else {
@@ -160,12 +185,12 @@ impl Parameter {
         const KEYS: [&str; 8] =
             ["type", "default", "hidden", "immutable", "label", "description", "constraints", "tags"];
         if let Some(key) = map.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(invalid(&format!("Invalid key '{key}' for parameter ({name})")));
+            return Err(bad_schema(&format!("Invalid key '{key}' for parameter ({name})")));
         }
         let word = |key: &str| map.get(key).and_then(Value::as_str);
-        let kind = word("type").ok_or_else(|| invalid(&format!("Missing parameter type for parameter: {name}")))?;
+        let kind = word("type").ok_or_else(|| bad_schema(&format!("Missing parameter type for parameter: {name}")))?;
         if !["string", "number", "comma_delimited_list", "json", "boolean"].contains(&kind) {
-            return Err(invalid(&format!("Invalid type ({kind})")));
+            return Err(bad_schema(&format!("Invalid type ({kind})")));
         }
         let flag = |key: &str| match map.get(key) {
             Some(Value::Bool(flag)) => *flag,
@@ -191,13 +216,15 @@ impl Parameter {
 impl Definition {
     fn read(name: &str, value: &Value) -> Result<Definition, Refusal> {
         let Value::Object(map) = value else {
-            return Err(invalid(&format!("Resource {name} is not a mapping")));
+            let found = if value.is_string() { "str" } else { "list" };
+            let what = "\"resources\" must contain a map of resource maps.";
+            return Err(invalid(&format!("{what} Found a [<class '{found}'>] instead")));
         };
         if let Some(key) = map.keys().find(|key| !RESOURCE_KEYS.contains(&key.as_str())) {
             return Err(invalid(&format!("\"{key}\" is not a valid keyword inside a resource definition")));
         }
         let kind = map.get("type").and_then(Value::as_str);
-        let kind = kind.ok_or_else(|| invalid(&format!("Each Resource must contain a type key. (resource {name})")))?;
+        let kind = kind.ok_or_else(|| invalid("Each resource must contain a type key."))?;
         let properties = match map.get("properties") {
             None | Some(Value::Null) => Value::Object(Map::new()),
             Some(properties @ Value::Object(_)) => properties.clone(),

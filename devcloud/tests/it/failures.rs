@@ -72,7 +72,8 @@ async fn a_missing_volume_type_or_port_fails_the_stack() {
         (
             "properties:\n      size: {get_param: volume_size}",
             "properties: {size: 1, volume_type: gold}",
-            "Resource CREATE failed: NotFound: resources.kube_masters.resources[0].resources.docker_volume: Volume type",
+            "Resource CREATE failed: resources[0]: resources.kube_masters.Property error: \
+             resources.docker_volume.properties.volume_type: Error validating value 'gold': The VolumeType (gold)",
         ),
         (
             "networks: [{port: {get_resource: eth0}}]",

@@ -6,12 +6,12 @@ use devcloud::{DevCloud, Settings};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::client::{cloud, quick, soon, user};
+use crate::client::{Caller, cloud, quick, soon, user};
 
 #[tokio::test]
 async fn version_documents_need_no_token() {
     let cloud = cloud().await;
-    let nobody = crate::client::Caller::nobody(&cloud);
+    let nobody = Caller::nobody(&cloud);
     for (path, status) in [
         ("/identity", 300),
         ("/identity/v3", 200),
@@ -79,7 +79,7 @@ async fn networks_by_filter() {
     let subnet = &cloud.seed().subnets["private-subnet"];
     assert_eq!(demo.get(&format!("/network/v2.0/subnets/{subnet}")).await.body["subnet"]["cidr"], "10.10.0.0/24");
     let missing = demo.get("/network/v2.0/subnets/nothing").await;
-    assert_eq!((missing.status, missing.body["NeutronError"]["type"].as_str()), (404, Some("NotFound")));
+    assert_eq!((missing.status, missing.body["NeutronError"]["type"].as_str()), (404, Some("SubnetNotFound")));
 }
 
 #[tokio::test]
@@ -179,12 +179,23 @@ async fn service_balancer(cloud: &DevCloud, name: &str) -> String {
     let made = demo.post("/load-balancer/v2.0/lbaas/loadbalancers", json!({"loadbalancer": body})).await;
     assert_eq!(made.status, 201, "{}", made.text);
     let id = made.body["loadbalancer"]["id"].as_str().unwrap().to_owned();
+    ready(&demo, &id).await;
     let listener = json!({"listener": {"loadbalancer_id": id, "protocol": "TCP", "protocol_port": 80}});
     let made = demo.post("/load-balancer/v2.0/lbaas/listeners", listener).await.body;
     let pool =
         json!({"pool": {"listener_id": made["listener"]["id"], "protocol": "TCP", "lb_algorithm": "ROUND_ROBIN"}});
+    ready(&demo, &id).await;
     assert_eq!(demo.post("/load-balancer/v2.0/lbaas/pools", pool).await.status, 201);
+    ready(&demo, &id).await;
     id
+}
+
+/// Waits until a load balancer can be worked on.
+async fn ready(demo: &Caller, id: &str) {
+    let path = format!("/load-balancer/v2.0/lbaas/loadbalancers/{id}");
+    while demo.get(&path).await.body["loadbalancer"]["provisioning_status"] != "ACTIVE" {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 #[tokio::test]
@@ -208,7 +219,7 @@ async fn load_balancers_go_with_cascade_only() {
 
 #[tokio::test]
 async fn a_slow_load_balancer_is_immutable_while_it_goes() {
-    let cloud = DevCloud::start(Settings { balancer_delay: Duration::from_secs(5), ..quick() }).await.unwrap();
+    let cloud = DevCloud::start(Settings { balancer_delay: Duration::from_secs(1), ..quick() }).await.unwrap();
     let demo = user(&cloud, "demo").await;
     let id = service_balancer(&cloud, "slow").await;
     let path = format!("/load-balancer/v2/lbaas/loadbalancers/{id}");
