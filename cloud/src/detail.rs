@@ -9,7 +9,8 @@ const LIMIT: usize = 500;
 pub(crate) fn extract<'s>(body: &[u8], secrets: impl IntoIterator<Item = &'s str>) -> String {
     let text = String::from_utf8_lossy(body);
     let found = match serde_json::from_str::<Value>(&text) {
-        Ok(json) => message(&json).unwrap_or_default(),
+        // Glance and Heat's routes put line breaks for browsers into their JSON.
+        Ok(json) => message(&json).unwrap_or_default().replace("<br />", " "),
         Err(_) => plain(&text),
     };
     let mut line = found.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -104,7 +105,14 @@ mod tests {
                 r#"{"code":404,"title":"Not Found","description":"Not Found. Sorry but your container is in another castle."}"#,
                 "Not Found. Sorry but your container is in another castle.",
             ),
-            (r#"{"message":"No image found","code":"404 Not Found","title":"Not Found"}"#, "No image found"),
+            (
+                r#"{"message":"No image found with ID i<br /><br />\n\n\n","code":"404 Not Found","title":"Not Found"}"#,
+                "No image found with ID i",
+            ),
+            (
+                r#"{"code":400,"error":{"message":"Property error: : resources.g<nested_stack>.resources[0]: : x"}}"#,
+                "Property error: : resources.g<nested_stack>.resources[0]: : x",
+            ),
             (
                 "<html><head><title>403 Forbidden</title></head><body><h1>403 Forbidden</h1>You are not\n allowed.<br/></body></html>",
                 "403 Forbidden You are not allowed.",

@@ -323,7 +323,7 @@ fn vagueness(resource: &Resource) -> (u8, usize) {
     (rank, reason.matches("resources.").count() + reason.matches("resources[").count())
 }
 
-/// A cause with the part of the stack that repeats it: "on_image" alone does not tell masters from workers.
+/// A cause with the part of the stack that repeats it: `on_image` alone does not tell masters from workers.
 fn described(cause: &Resource, failed: &[Resource]) -> String {
     let reason = cause.status_reason.as_deref().unwrap_or_default();
     let echoes = failed.iter().filter(|r| words(r) == words(cause));

@@ -173,9 +173,9 @@ async fn a_stack_lives_from_create_to_delete() {
         (stack.status.as_str(), stack.parameters["length"].to_string().trim_matches('"')),
         ("UPDATE_COMPLETE", "9")
     );
-    let wrong = heat.patch(&id, &json!({"existing": true, "parameters": {"nonsense": 1}})).await.unwrap_err();
+    let wrong = heat.patch(&id, &json!({"existing": true, "parameters": {"length": "long"}})).await.unwrap_err();
     assert_eq!(wrong.cloud_status(), Some(400));
-    assert!(wrong.to_string().contains("nonsense"), "{wrong}");
+    assert!(wrong.to_string().contains("length"), "{wrong}");
     assert!(heat.delete(&id).await.unwrap());
     assert!(!heat.delete("00000000-0000-4000-8000-000000000000").await.unwrap());
 }
