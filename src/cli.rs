@@ -8,7 +8,7 @@ use crate::{bootstrap, demo, help, logging::Logs, operations, service, terminal}
 
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
-/// OpenStack's cluster-as-a-service: Kubernetes, Docker Swarm and Mesos clusters through Magnum's API.
+/// OpenStack's cluster-as-a-service: Kubernetes clusters through Magnum's API.
 #[derive(Parser)]
 #[command(name = "magnum", version, after_help = help::MAGNUM)]
 pub(crate) struct Arguments {

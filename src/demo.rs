@@ -19,7 +19,8 @@ use tokio::sync::oneshot;
 
 use crate::{
     cli::{ConfigArguments, Outcome},
-    logging, service, terminal,
+    logging::Logs,
+    service, terminal,
 };
 use client::Client;
 
@@ -30,8 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) async fn run() -> Outcome {
     let state = service::StateDir::open(None)?;
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let service = service::on_devcloud(&ConfigArguments::default(), any_port, &state, Duration::from_secs(2)).await?;
-    logging::start(&service.parts.options.default, logging::Logs::Silent)?;
+    let service =
+        service::on_devcloud(&ConfigArguments::default(), Logs::Silent, any_port, &state, Duration::from_secs(2))
+            .await?;
     let (stop, stopped) = oneshot::channel::<()>();
     let show = Show { store: service.parts.store.clone(), url: service.url.clone(), begun: Instant::now() };
     let story = async {
@@ -71,7 +73,7 @@ impl Show {
         if after != before {
             return Err(format!("the delete left something behind: before {before}, after {after}").into());
         }
-        self.told("nothing is left in the cloud: stacks, trusts, users, secrets and load balancers are as before");
+        self.told("nothing is left in the cloud: stacks, servers, volumes, networks, load balancers, trusts and users are as before");
         terminal::say(&terminal::green(&format!("demo passed in {:.1} s", self.begun.elapsed().as_secs_f64())));
         by_hand();
         Ok(())

@@ -30,7 +30,17 @@ use crate::{
 
 /// Reads the options and starts logging, so that warnings about them are seen.
 pub(crate) fn load(config: &ConfigArguments, logs: Logs) -> Result<Options, Box<dyn Error>> {
-    let (options, warnings) = domain::load(&config.config_file, &config.config_dir, environment())?;
+    load_with(config, Vec::new(), logs)
+}
+
+/// Like [`load`]; the overrides have the last word.
+fn load_with(
+    config: &ConfigArguments,
+    overrides: Vec<(String, String)>,
+    logs: Logs,
+) -> Result<Options, Box<dyn Error>> {
+    let all = environment().chain(overrides);
+    let (options, warnings) = domain::load(&config.config_file, &config.config_dir, all)?;
     logging::start(&options.default, logs)?;
     for warning in warnings {
         warn!("{warning}");
@@ -75,6 +85,26 @@ fn is_far(offset: TimeDelta, lease: TimeDelta) -> bool {
     offset.abs() > lease / 6
 }
 
+/// A key file that is missing is made, but not where a database holds what another key has sealed: with a new key no
+/// cluster could act for its owner any more.
+async fn refuse_a_new_key(store: &Store, options: &Options) -> Outcome {
+    let file = Path::new(&options.magnum_rs.secret_key_file);
+    if !options.magnum_rs.secret_keys.is_empty() || file.exists() || store.is_empty().await? {
+        return Ok(());
+    }
+    if store.holds_sealed_values().await? {
+        return Err(format!(
+            "the key file {0} is missing, and the database holds passwords that its key has sealed. Put the file back, or \
+             the key into [magnum_rs] secret_keys. If it is lost, make a new one with `openssl rand -base64 32 > {0}`: \
+             clusters can then only be deleted",
+            file.display()
+        )
+        .into());
+    }
+    info!(file = %file.display(), "making a key that seals tokens and passwords; every process needs this file");
+    Ok(())
+}
+
 /// The parts that API and conductor share.
 pub(crate) struct Parts {
     pub(crate) options: Arc<Options>,
@@ -91,6 +121,7 @@ impl Parts {
         let options = Arc::new(options);
         let store = open_store(&options).await?;
         compare_clocks(&store, &options).await;
+        refuse_a_new_key(&store, &options).await?;
         let seal = Seal::from_options(&options)?;
         let cloud = Cloud::new(cloud::Settings::from(options.as_ref()))?;
         let certs = Authority::from_options(&options, store.clone(), seal.clone(), cloud.clone())?;
@@ -228,6 +259,7 @@ pub(crate) struct DevService {
 /// Starts the simulated cloud and opens a service that uses it.
 pub(crate) async fn on_devcloud(
     config: &ConfigArguments,
+    logs: Logs,
     listen: SocketAddr,
     state: &StateDir,
     stack_delay: Duration,
@@ -241,8 +273,7 @@ pub(crate) async fn on_devcloud(
         ..devcloud::Settings::default()
     };
     let cloud = DevCloud::start(settings).await?;
-    let overrides = cloud.magnum_options(state.path());
-    let (options, _) = domain::load(&config.config_file, &config.config_dir, environment().chain(overrides))?;
+    let options = load_with(config, cloud.magnum_options(state.path()), logs)?;
     let parts = Parts::open(options).await?;
     parts.migrate_if_empty().await?;
     Ok(DevService { cloud, parts, listener, url })
@@ -256,8 +287,7 @@ pub(crate) async fn all_on_devcloud(
     let stop = stop_signal()?;
     let state = StateDir::open(state_dir)?;
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9511)));
-    let service = on_devcloud(config, listen, &state, Duration::from_secs(5)).await?;
-    logging::start(&service.parts.options.default, Logs::Service)?;
+    let service = on_devcloud(config, Logs::Service, listen, &state, Duration::from_secs(5)).await?;
     terminal::say(&format!("# Magnum at {} with a simulated OpenStack. Stop it with Ctrl-C.", service.url));
     terminal::say("# Paste these lines into another terminal, then try: openstack coe cluster template list");
     for (name, value) in service.cloud.env("demo", "demo") {

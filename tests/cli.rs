@@ -266,6 +266,25 @@ async fn create(cloud: &devcloud::DevCloud, address: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_lost_key_is_not_replaced_behind_the_back_of_the_operator() {
+    let state = tempfile::tempdir().unwrap();
+    let address = free_address();
+    let settings = devcloud::Settings { magnum_url: Some(format!("http://{address}/v1")), ..Default::default() };
+    let cloud = devcloud::DevCloud::start(settings).await.unwrap();
+    let api = accepting(&cloud, state.path(), &address).await;
+    create(&cloud, &address).await;
+    drop(api);
+    let options = cloud.magnum_options(state.path());
+    let key = state.path().join("secret.key");
+    std::fs::remove_file(&key).unwrap();
+    let output = magnum().envs(options).arg("conductor").output().unwrap();
+    let error = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("the key file") && error.contains("openssl rand"), "{error}");
+    assert!(!key.exists(), "nothing was made");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_operator_lists_shows_retries_and_abandons() {
     let state = tempfile::tempdir().unwrap();
     let address = free_address();

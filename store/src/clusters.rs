@@ -302,6 +302,27 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether there is a password of a cluster or a token of a request that was sealed: without its key nobody can act
+    /// for that cluster, or carry that request out.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn holds_sealed_values(&self) -> Result<bool> {
+        let sealed = async {
+            let mut found = 0;
+            for (table, column) in [(TABLE, "trustee_password"), (Operation::TABLE, "sealed_token")] {
+                let mut query = Query::select();
+                let sealed = Expr::col(column).like(format!("{}%", crate::seal::PREFIX));
+                query.expr(Func::count(Expr::col("id"))).from(table).and_where(sealed);
+                found += (&self.db).one::<(i64,)>(&query).await?.map_or(0, |(count,)| count);
+            }
+            Ok(found > 0)
+        };
+        sealed.await.map_err(|failure: Failure| failure.while_doing("look for sealed values"))
+    }
+}
+
 /// Counts the clusters of a project, any status.
 pub(crate) fn counted(project: &str) -> SelectStatement {
     let mut select = Query::select();

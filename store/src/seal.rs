@@ -15,7 +15,7 @@ use openssl::{
 };
 use zeroize::Zeroizing;
 
-const PREFIX: &str = "v1:";
+pub(crate) const PREFIX: &str = "v1:";
 const ID: usize = 4;
 const NONCE: usize = 12;
 const TAG: usize = 16;

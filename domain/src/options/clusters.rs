@@ -17,13 +17,13 @@ settings! {
         kubernetes_allowed_network_drivers: Vec<String> = "all", old "baymodel.kubernetes_allowed_network_drivers";
         /// Network driver of a Kubernetes template that names none.
         kubernetes_default_network_driver: String = "flannel", old "baymodel.kubernetes_default_network_driver";
-        /// Network drivers a Swarm template may name; `all` lifts the limit.
+        /// Network drivers a Swarm template may name; `all` lifts the limit. There is no driver for Swarm yet.
         swarm_allowed_network_drivers: Vec<String> = "all", old "baymodel.swarm_allowed_network_drivers";
-        /// Network driver of a Swarm template that names none.
+        /// Network driver of a Swarm template that names none. There is no driver for Swarm yet.
         swarm_default_network_driver: String = "docker", old "baymodel.swarm_default_network_driver";
-        /// Network drivers a Mesos template may name; `all` lifts the limit.
+        /// Network drivers a Mesos template may name; `all` lifts the limit. There is no driver for Mesos yet.
         mesos_allowed_network_drivers: Vec<String> = "all", old "baymodel.mesos_allowed_network_drivers";
-        /// Network driver of a Mesos template that names none.
+        /// Network driver of a Mesos template that names none. There is no driver for Mesos yet.
         mesos_default_network_driver: String = "docker", old "baymodel.mesos_default_network_driver";
     }
 

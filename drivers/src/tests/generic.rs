@@ -176,7 +176,7 @@ fn labels_reach_the_parameters_they_name() {
     }
 }
 
-/// Section 18.1 of the driver reference: what a Kubernetes driver of the Queens release reads.
+/// What the Kubernetes drivers of Magnum's Queens release read from labels.
 #[test]
 fn no_label_of_queens_is_missing() {
     let queens = [
