@@ -12,6 +12,8 @@ import ssl
 import threading
 import urllib.parse
 
+import yaml
+
 
 class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
     """A port on 127.0.0.1 that refuses connections until `begin`."""
@@ -112,6 +114,20 @@ def etcd_context(root):
     if settings.get("ETCD_CLIENT_CERT_AUTH") == "true":
         made.verify_mode = ssl.CERT_REQUIRED
     return made
+
+
+def manifest_findings(text):
+    """Every object of a manifest has what Kubernetes asks of all of them."""
+    try:
+        objects = [one for one in yaml.safe_load_all(text) if one]
+    except yaml.YAMLError as error:
+        yield f"is no YAML: {error}"
+        return
+    if not objects:
+        yield "has no object"
+    for one in objects:
+        if not (one.get("apiVersion") and one.get("kind") and one.get("metadata", {}).get("name")):
+            yield f"has an object without version, kind or name: {str(one)[:100]}"
 
 
 def node_object(node):

@@ -219,9 +219,14 @@ class Node:
             wanted |= {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
         if self.parameters["NETWORK_DRIVER"] == "flannel":
             wanted |= {"flanneld", "flannel-docker"}
-        self.find(f"{unit} was not started" for unit in sorted(wanted) if not self.root.is_active(unit))
-        applied = sorted(path.name for path in (self.root.path / "run/node/applied").glob("*.yaml"))
-        self.note(applied=applied)
+        if self.parameters.get("REGISTRY_ENABLED") == "True":
+            wanted.add("registry")
+        units = {path.name for path in (self.root.path / "run/node/active").iterdir()}
+        self.find(f"{unit} was not started" for unit in sorted(wanted - units))
+        applied = sorted((self.root.path / "run/node/applied").glob("*.yaml"))
+        self.note(applied=[path.name for path in applied], units=sorted(units))
+        for path in applied:
+            self.find(f"{path.name}: {finding}" for finding in kubernetes.manifest_findings(path.read_text()))
 
     def give_up(self):
         """Tells Heat what is wrong, as a node would."""

@@ -72,6 +72,8 @@ def _part(found, name, kind, text):
         if name == "cfn-init-data":
             found.collect = json.loads(text or "{}").get("os-collect-config", {})
         return
+    if kind in OTHERS:
+        return
     if SHELL.match(text):
         found.scripts.append(text)
     elif text.startswith("#!"):
@@ -79,7 +81,7 @@ def _part(found, name, kind, text):
         return
     elif kind == "text/cloud-config" or text.startswith("#cloud-config"):
         _cloud_config(found, yaml.safe_load(text) or {})
-    elif kind not in OTHERS and text.strip():
+    elif text.strip():
         raise Unreadable(f"a part {name!r} that begins with {text[:30]!r} is neither a script nor a cloud-config")
 
 

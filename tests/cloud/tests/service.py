@@ -26,6 +26,7 @@ connection = {DATABASE_URL}
 
 [magnum_rs]
 secret_key_file = {state}/secret.key
+allow_insecure_kubernetes = true
 status_poll_interval = 5
 
 [keystone_authtoken]
