@@ -14,6 +14,8 @@ tests/run.sh [PART...]     default: all parts in this order
   format    rustfmt on every .rs file, shellcheck on every script
   lint      clippy on all crates and their tests, warnings are errors
   rust      all Rust tests; needs MariaDB, PostgreSQL and RabbitMQ, see tests/services.sh
+  mysql     the tests of the API and the conductor once more on MariaDB and RabbitMQ, the longest left out
+  postgres  the same on PostgreSQL and RabbitMQ
   clients   the real OpenStack clients, and the commands of README.md
 
 The full output of each part is kept in target/test-logs/PART.log.
@@ -22,11 +24,11 @@ TEXT
 
 for part in "$@"; do
     case $part in
-        format | lint | rust | clients) ;;
+        format | lint | rust | mysql | postgres | clients) ;;
         *) usage && exit 2 ;;
     esac
 done
-[ $# -gt 0 ] || set -- format lint rust clients
+[ $# -gt 0 ] || set -- format lint rust mysql postgres clients
 
 target=${CARGO_TARGET_DIR:-$PWD/target}
 logs=$target/test-logs
@@ -58,15 +60,39 @@ run_format() {
 
 run_lint() { cargo clippy --quiet --workspace --all-targets -- -D warnings; }
 
+# Names of tests that need more of a server than its URL: where it was given, they are skipped.
+not_for_given_servers() {
+    [ -n "${TEST_RABBIT_KILL:-}" ] || printf '%s\n' --skip alone::
+    [ -n "${TEST_MYSQL_CA:-}" ] || printf '%s\n' --skip mysql_over_tls_
+    [ -n "${TEST_POSTGRES_CA:-}" ] || printf '%s\n' --skip postgres_over_tls_
+}
+
 # One `cargo` invocation for the whole workspace: another selection of packages would build dependencies again.
 run_rust() {
+    local left_out
+    readarray -t left_out < <(not_for_given_servers)
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --workspace --no-fail-fast --status-level slow --final-status-level fail
+        cargo nextest run --workspace --no-fail-fast --status-level slow --final-status-level fail -- "${left_out[@]}"
         cargo test --quiet --workspace --doc
     else
-        cargo test --workspace --no-fail-fast
+        cargo test --workspace --no-fail-fast -- "${left_out[@]}"
     fi
 }
+
+# The tests of the API and the conductor that say most about the database, on a server and ringing over the broker. The
+# other crash tests take minutes and run on files only.
+run_on() {
+    local tests=(clusters:: refusals:: flows:: mishaps:: unfit:: crash::a_create_ crash::a_delete_takes_over_)
+    local -x TEST_DATABASE_URL=$1 TEST_TRANSPORT_URL=$TEST_RABBIT_URL
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --workspace --test it --no-fail-fast --status-level slow --final-status-level fail -- "${tests[@]}"
+    else
+        cargo test --workspace --test it --no-fail-fast -- "${tests[@]}"
+    fi
+}
+
+run_mysql() { run_on "$TEST_MYSQL_URL"; }
+run_postgres() { run_on "$TEST_POSTGRES_URL"; }
 
 run_clients() { tests/clients/run.sh; }
 
@@ -116,7 +142,7 @@ start_servers() {
 command -v cargo >/dev/null || { say 'cargo is missing: install Rust (rustup), then run this again'; exit 1; }
 tests/services.sh tools
 case " $* " in
-    *' rust '*) start_servers ;;
+    *' rust '* | *' mysql '* | *' postgres '*) start_servers ;;
 esac
 for part in "$@"; do run_part "$part"; done
 

@@ -15,8 +15,9 @@ tests/services.sh COMMAND
                       with --for, everything is stopped when that process ends, however it ends
   env                 print the `export` lines of what is up: TEST_MYSQL_URL, TEST_POSTGRES_URL, TEST_RABBIT_URL and,
                       for each, TEST_..._START, _KILL, _RESTART, _PAUSE, _RESUME: commands for `sh -c`;
-                      TEST_SERVICES_RESTART is one to which the name of a server is added; TEST_SERVICES_CA is the
-                      certificate to trust where the databases are reached over TLS
+                      TEST_SERVICES_RESTART is one to which the name of a server is added; TEST_MYSQL_CA and
+                      TEST_POSTGRES_CA are the certificate to trust where the database is reached over TLS.
+                      Of a server that was given there is only the URL
   status              one line per server
   down                stop what `up` started and remove its data
   start|kill|restart|pause|resume SERVER
@@ -30,7 +31,7 @@ TEXT
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 self=$root/tests/services.sh
-state=${MAGNUM_SERVICES_DIR:-${CARGO_TARGET_DIR:-$root/target}/services}
+state=$(realpath -m "${MAGNUM_SERVICES_DIR:-${CARGO_TARGET_DIR:-$root/target}/services}")
 services=(mysql postgres rabbit)
 rabbit_home=/usr/lib/rabbitmq
 
@@ -199,7 +200,7 @@ free_port() {
 
 port() { sed -n "s/^$1=//p" "$state/ports"; }
 
-# A certificate for localhost that is its own authority: TEST_SERVICES_CA names it.
+# A certificate for localhost that is its own authority: TEST_MYSQL_CA and TEST_POSTGRES_CA name it.
 make_certificate() {
     openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
         -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout "$data/server.key" -out "$data/server.pem" 2>"$data/openssl.log" ||
@@ -461,9 +462,11 @@ exports() {
         for verb in start kill restart pause resume; do
             printf 'export TEST_%s_%s=%q\n' "$upper" "${verb^^}" "$run $verb $name"
         done
+        case $name in
+            mysql | postgres) printf 'export TEST_%s_CA=%q\n' "$upper" "$data/server.pem" ;;
+        esac
     done
     printf 'export TEST_SERVICES_RESTART=%q\n' "$run restart"
-    printf 'export TEST_SERVICES_CA=%q\n' "$data/server.pem"
     if ! given rabbit && ! gone rabbit; then
         printf 'export TEST_RABBIT_CTL=%q\n' "$run rabbitmqctl"
     fi

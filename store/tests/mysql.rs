@@ -13,9 +13,9 @@ use suite::Fresh;
 suite!(Fresh::on_server("TEST_MYSQL_URL").await);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_tls_only_a_known_authority_is_believed() {
+async fn mysql_over_tls_only_a_known_authority_is_believed() {
     suite::run(Fresh::on_server("TEST_MYSQL_URL").await, |db| async move {
-        tls::only_a_known_authority_is_believed(&db, "ssl_ca", "").await;
+        tls::only_a_known_authority_is_believed(&db, "TEST_MYSQL_CA", "ssl_ca", "").await;
         db
     })
     .await;

@@ -13,9 +13,9 @@ use suite::Fresh;
 suite!(Fresh::on_server("TEST_POSTGRES_URL").await);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_tls_only_a_known_authority_is_believed() {
+async fn postgres_over_tls_only_a_known_authority_is_believed() {
     suite::run(Fresh::on_server("TEST_POSTGRES_URL").await, |db| async move {
-        tls::only_a_known_authority_is_believed(&db, "sslrootcert", "sslmode=verify-full&").await;
+        tls::only_a_known_authority_is_believed(&db, "TEST_POSTGRES_CA", "sslrootcert", "sslmode=verify-full&").await;
         db
     })
     .await;

@@ -1,7 +1,7 @@
 //! The doorbell on the broker of `TEST_RABBIT_URL`, through everything a broker does to its clients.
 //!
 //! The failure tests use the commands in `TEST_RABBIT_KILL`, `_START`, `_PAUSE`, `_RESUME` and `_CTL`, which
-//! `tests/services.sh up` prints. They have the broker to themselves; the others share it.
+//! `tests/services.sh up` prints, and are left out without them. They have the broker to themselves; the others share it.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
@@ -176,107 +176,113 @@ async fn tls_with_a_ca_file() {
     broker.remove().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_operator_closes_all_connections() {
-    let broker = Broker::alone();
-    let bell = broker.bell().await;
-    let mut rings = bell.listen().await;
-    broker.listeners(1).await;
-    broker.ctl("close_all_connections test");
-    broker.still_rings(&bell, &mut rings).await;
-    broker.remove().await;
-}
+mod alone {
+    //! The tests that do things to the broker. `tests/run.sh` leaves them out, by this name, for a broker that was given.
 
-/// The broker is killed and started again while rings come in all the time: none is lost, and ringing never waits.
-#[tokio::test(flavor = "multi_thread")]
-async fn killed_and_started_while_ringing() {
-    let broker = Broker::alone();
-    let bell = broker.bell().await;
-    let mut rings = bell.listen().await;
-    broker.listeners(1).await;
-    let (ringing, stop) = (bell.clone(), Arc::new(AtomicBool::new(false)));
-    let stopped = Arc::clone(&stop);
-    let ringer = tokio::spawn(async move {
-        let (mut ids, mut slowest) = (Vec::new(), Duration::ZERO);
-        while !stopped.load(Ordering::Relaxed) {
-            let (id, begun) = (id(), Instant::now());
-            ringing.ring(&id).await;
-            slowest = slowest.max(begun.elapsed());
-            ids.push(id);
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        (ids, slowest)
-    });
-    let count = Arc::new(AtomicUsize::new(0));
-    let counted = Arc::clone(&count);
-    let listener = tokio::spawn(async move {
-        let mut seen: HashSet<String> = HashSet::new();
-        while let Some(ring) = heard(&mut rings, Duration::from_secs(20)).await {
-            seen.insert(ring.id().to_owned());
-            counted.store(seen.len(), Ordering::Relaxed);
-            ring.ack().await;
-        }
-        seen
-    });
-    let hundred_more = async || {
-        let before = count.load(Ordering::Relaxed);
-        soon(async || (count.load(Ordering::Relaxed) >= before + 100).then_some(())).await;
-    };
-    hundred_more().await;
-    broker.kill();
-    soon(async || (!bell.is_connected()).then_some(())).await;
-    hundred_more().await;
-    broker.start();
-    soon(async || bell.is_connected().then_some(())).await;
-    hundred_more().await;
-    stop.store(true, Ordering::Relaxed);
-    let (ids, slowest) = ringer.await.unwrap();
-    assert!(slowest < AT_ONCE, "{slowest:?}");
-    let seen = listener.await.unwrap();
-    let lost = ids.iter().filter(|id| !seen.contains(*id)).count();
-    assert_eq!(lost, 0, "of {}", ids.len());
-    broker.waiting_for(0).await;
-    broker.remove().await;
-}
+    use super::*;
 
-/// Neither a reset nor an answer: only heartbeats tell.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_broker_is_noticed_and_used_again() {
-    let broker = Broker::alone();
-    let bell = broker.bell().await;
-    let mut rings = bell.listen().await;
-    broker.listeners(1).await;
-    broker.pause();
-    soon(async || (!bell.is_connected()).then_some(())).await;
-    let ids = [id()];
-    bell.ring(&ids[0]).await;
-    all_heard(&mut rings, &ids).await;
-    broker.resume();
-    soon(async || bell.is_connected().then_some(())).await;
-    broker.still_rings(&bell, &mut rings).await;
-    broker.remove().await;
-}
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_operator_closes_all_connections() {
+        let Some(broker) = Broker::alone() else { return };
+        let bell = broker.bell().await;
+        let mut rings = bell.listen().await;
+        broker.listeners(1).await;
+        broker.ctl("close_all_connections test");
+        broker.still_rings(&bell, &mut rings).await;
+        broker.remove().await;
+    }
 
-/// Short of memory, the broker takes the connection and answers nothing at all to what is published.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_broker_short_of_memory_takes_rings_later() {
-    let broker = Broker::alone();
-    let bell = broker.bell().await;
-    let mut rings = bell.listen().await;
-    broker.listeners(1).await;
-    broker.ctl("set_vm_memory_high_watermark absolute 1MB");
-    let first = id();
-    // The broker says that it is blocked only to who publishes; this one is not confirmed.
-    bell.ring(&first).await;
-    soon(async || (!bell.is_connected()).then_some(())).await;
-    let begun = Instant::now();
-    let second = id();
-    bell.ring(&second).await;
-    assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
-    all_heard(&mut rings, std::slice::from_ref(&second)).await;
-    broker.ctl("set_vm_memory_high_watermark absolute 1GB");
-    soon(async || bell.is_connected().then_some(())).await;
-    all_heard(&mut rings, &[first]).await;
-    broker.still_rings(&bell, &mut rings).await;
-    broker.remove().await;
+    /// The broker is killed and started again while rings come in all the time: none is lost, and ringing never waits.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn killed_and_started_while_ringing() {
+        let Some(broker) = Broker::alone() else { return };
+        let bell = broker.bell().await;
+        let mut rings = bell.listen().await;
+        broker.listeners(1).await;
+        let (ringing, stop) = (bell.clone(), Arc::new(AtomicBool::new(false)));
+        let stopped = Arc::clone(&stop);
+        let ringer = tokio::spawn(async move {
+            let (mut ids, mut slowest) = (Vec::new(), Duration::ZERO);
+            while !stopped.load(Ordering::Relaxed) {
+                let (id, begun) = (id(), Instant::now());
+                ringing.ring(&id).await;
+                slowest = slowest.max(begun.elapsed());
+                ids.push(id);
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            (ids, slowest)
+        });
+        let count = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&count);
+        let listener = tokio::spawn(async move {
+            let mut seen: HashSet<String> = HashSet::new();
+            while let Some(ring) = heard(&mut rings, Duration::from_secs(20)).await {
+                seen.insert(ring.id().to_owned());
+                counted.store(seen.len(), Ordering::Relaxed);
+                ring.ack().await;
+            }
+            seen
+        });
+        let hundred_more = async || {
+            let before = count.load(Ordering::Relaxed);
+            soon(async || (count.load(Ordering::Relaxed) >= before + 100).then_some(())).await;
+        };
+        hundred_more().await;
+        broker.kill();
+        soon(async || (!bell.is_connected()).then_some(())).await;
+        hundred_more().await;
+        broker.start();
+        soon(async || bell.is_connected().then_some(())).await;
+        hundred_more().await;
+        stop.store(true, Ordering::Relaxed);
+        let (ids, slowest) = ringer.await.unwrap();
+        assert!(slowest < AT_ONCE, "{slowest:?}");
+        let seen = listener.await.unwrap();
+        let lost = ids.iter().filter(|id| !seen.contains(*id)).count();
+        assert_eq!(lost, 0, "of {}", ids.len());
+        broker.waiting_for(0).await;
+        broker.remove().await;
+    }
+
+    /// Neither a reset nor an answer: only heartbeats tell.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_frozen_broker_is_noticed_and_used_again() {
+        let Some(broker) = Broker::alone() else { return };
+        let bell = broker.bell().await;
+        let mut rings = bell.listen().await;
+        broker.listeners(1).await;
+        broker.pause();
+        soon(async || (!bell.is_connected()).then_some(())).await;
+        let ids = [id()];
+        bell.ring(&ids[0]).await;
+        all_heard(&mut rings, &ids).await;
+        broker.resume();
+        soon(async || bell.is_connected().then_some(())).await;
+        broker.still_rings(&bell, &mut rings).await;
+        broker.remove().await;
+    }
+
+    /// Short of memory, the broker takes the connection and answers nothing at all to what is published.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_broker_short_of_memory_takes_rings_later() {
+        let Some(broker) = Broker::alone() else { return };
+        let bell = broker.bell().await;
+        let mut rings = bell.listen().await;
+        broker.listeners(1).await;
+        broker.ctl("set_vm_memory_high_watermark absolute 1MB");
+        let first = id();
+        // The broker says that it is blocked only to who publishes; this one is not confirmed.
+        bell.ring(&first).await;
+        soon(async || (!bell.is_connected()).then_some(())).await;
+        let begun = Instant::now();
+        let second = id();
+        bell.ring(&second).await;
+        assert!(begun.elapsed() < AT_ONCE, "{:?}", begun.elapsed());
+        all_heard(&mut rings, std::slice::from_ref(&second)).await;
+        broker.ctl("set_vm_memory_high_watermark absolute 1GB");
+        soon(async || bell.is_connected().then_some(())).await;
+        all_heard(&mut rings, &[first]).await;
+        broker.still_rings(&bell, &mut rings).await;
+        broker.remove().await;
+    }
 }

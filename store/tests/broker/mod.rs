@@ -73,8 +73,18 @@ impl Broker {
         Self::new(false)
     }
 
-    pub(crate) fn alone() -> Self {
-        Self::new(true)
+    /// The broker for one test alone; `None` for one that was given, which nobody may kill or freeze.
+    #[expect(clippy::print_stderr, reason = "a test that was left out has to say so")]
+    pub(crate) fn alone() -> Option<Self> {
+        for name in
+            ["TEST_RABBIT_KILL", "TEST_RABBIT_START", "TEST_RABBIT_PAUSE", "TEST_RABBIT_RESUME", "TEST_RABBIT_CTL"]
+        {
+            if std::env::var_os(name).is_none() {
+                eprintln!("skipped: {name} is not set, because the broker was given and not started here");
+                return None;
+            }
+        }
+        Some(Self::new(true))
     }
 
     pub(crate) fn address(&self) -> String {

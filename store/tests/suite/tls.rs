@@ -1,4 +1,4 @@
-//! Databases reached over TLS, with the authority that `TEST_SERVICES_CA` names.
+//! Databases reached over TLS, with the authority that `TEST_MYSQL_CA` and `TEST_POSTGRES_CA` name.
 
 use store::{PoolOptions, Store};
 
@@ -13,10 +13,11 @@ async fn connect(db: &Fresh, query: &str) -> Result<(), String> {
 }
 
 /// A server is believed when its certificate is of the authority named with `option`, and not when it is of another one.
+/// The variable `authority` names the right one.
 #[expect(clippy::print_stderr, reason = "a test that was left out has to say so")]
-pub(crate) async fn only_a_known_authority_is_believed(db: &Fresh, option: &str, more: &str) {
-    let Ok(ca) = std::env::var("TEST_SERVICES_CA") else {
-        eprintln!("not tried over TLS: TEST_SERVICES_CA is not set, because the server was given and not started here");
+pub(crate) async fn only_a_known_authority_is_believed(db: &Fresh, authority: &str, option: &str, more: &str) {
+    let Ok(ca) = std::env::var(authority) else {
+        eprintln!("not tried over TLS: {authority} is not set, because the server was given and not started here");
         return;
     };
     connect(db, &format!("{more}{option}={ca}")).await.unwrap();
