@@ -20,6 +20,11 @@ use crate::token::{Facts, TokenRoot};
 
 type Key = [u8; 32];
 
+/// Bytes of the longest token that is asked about. Apache, before many a Keystone, refuses header lines over 8,190 bytes.
+const LONGEST_TOKEN: usize = 8_000;
+/// What is asked of Keystone, in its errors.
+const VALIDATE: &str = "validate a token";
+
 /// What Keystone says about a valid token.
 #[derive(Clone, Debug)]
 pub struct Validated {
@@ -88,14 +93,14 @@ impl Identity {
         &self.service.core
     }
 
-    /// What the token stands for; `None` when Keystone does not know it, or it has ended.
+    /// What the token stands for; `None` when Keystone does not know it or refuses its form, or it has ended.
     ///
     /// # Errors
     /// [`Error::Cloud`] when Keystone cannot be asked, or refuses the service user.
     pub async fn validate(&self, token: &Secret) -> Result<Option<Validated>> {
         let text = token.expose();
         // What cannot be sent in a header cannot be a token.
-        if text.is_empty() || text.len() > 16_384 || !text.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
+        if text.is_empty() || text.len() > LONGEST_TOKEN || !text.bytes().all(|b| (0x21..=0x7e).contains(&b)) {
             return Ok(None);
         }
         let key = openssl::sha::sha256(text.as_bytes());
@@ -118,13 +123,19 @@ impl Identity {
         self.calls.fetch_add(1, Ordering::Relaxed);
         let reply = self
             .service
-            .get(Service::Keystone, "validate a token")
+            .get(Service::Keystone, VALIDATE)
             .path(&["auth", "tokens"])
             .header("X-Subject-Token", token)
             .hide(token)
             .find()
-            .await?;
-        let Some(reply) = reply else { return Ok(None) };
+            .await;
+        let reply = match reply {
+            // Refused for its form, perhaps by what stands before Keystone: no token either.
+            Err(Error::Cloud { status: Some(400 | 414 | 431), doing, .. }) if doing == VALIDATE => return Ok(None),
+            Ok(None) => return Ok(None),
+            Ok(Some(reply)) => reply,
+            Err(error) => return Err(error),
+        };
         let Facts { caller, expires_at, domain_id, methods, catalogue } = reply.json::<TokenRoot>()?.into();
         Ok(Some(Arc::new(Validated { caller, expires_at, catalogue, methods, domain_id })))
     }

@@ -83,10 +83,21 @@ async fn an_unknown_token_is_refused_and_remembered_shortly() {
 async fn what_cannot_be_a_token_is_not_asked_about() {
     let stub = with_life(TimeDelta::hours(1)).await;
     let cloud = stub.cloud();
-    for text in ["", "two words", "line\nbreak", "\u{e4}", &"x".repeat(20_000)] {
+    for text in ["", "two words", "line\nbreak", "\u{e4}", &"x".repeat(8_001)] {
         assert!(cloud.identity().validate(&secret(text)).await.unwrap().is_none());
     }
     assert_eq!((cloud.identity().calls(), stub.logins()), (0, 0));
+}
+
+/// What stands before Keystone may refuse a token for its form; that is no fault of a service.
+#[tokio::test]
+async fn a_token_that_keystone_does_not_read_is_refused() {
+    for status in [400, 414, 431] {
+        let stub = Stub::start(move |_, _| Reply::Json(status, json!({}))).await;
+        assert!(stub.cloud().identity().validate(&secret("odd")).await.unwrap().is_none(), "{status}");
+    }
+    let stub = Stub::start(|_, _| Reply::Json(413, json!({}))).await;
+    assert!(stub.cloud().identity().validate(&secret("odd")).await.is_err());
 }
 
 #[tokio::test]
