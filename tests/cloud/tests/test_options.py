@@ -11,7 +11,7 @@ LABELS = {
     "flannel_backend": "vxlan", "flannel_network_cidr": "10.200.0.0/16", "flannel_network_subnetlen": "26",
     "kubelet_options": "--v=3", "availability_zone": "nova", "cert_manager_api": "true",
 }
-MANIFESTS = {"roles", "cloud-provider", "cinder-class", "coredns", "dashboard", "influx", "monitoring", "ingress"}
+MANIFESTS = {"roles", "cloud-provider", "cinder-class", "coredns", "dashboard", "influxdb", "monitoring", "ingress"}
 
 
 def test_every_optional_part(tell, cloud):
