@@ -20,8 +20,9 @@ def log_in(auth_url, user, password, project):
     answer = requests.post(f"{auth_url.rstrip('/')}/auth/tokens", json=body, timeout=SECONDS)
     answer.raise_for_status()
     catalogue = answer.json()["token"]["catalog"]
-    urls = [end["url"] for one in catalogue if one["type"] == "orchestration" for end in one["endpoints"] if end["interface"] == "public"]
-    return {"X-Auth-Token": answer.headers["X-Subject-Token"]}, urls[0]
+    [service] = [one for one in catalogue if one["type"] == "orchestration"]
+    [url] = [end["url"] for end in service["endpoints"] if end["interface"] == "public"]
+    return {"X-Auth-Token": answer.headers["X-Subject-Token"]}, url
 
 
 def play(node, collect):

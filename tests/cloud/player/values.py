@@ -187,7 +187,7 @@ def master_addresses(value, parameters, facts):
 
 def kube_api_private_address(value, parameters, facts):
     masters = parameters["MASTER_ADDRESSES"].split(",")
-    balancers = [b for b in facts.cloud.load_balancers(facts.subnet["id"]) if parameters["CLUSTER_UUID"] and b["vip_address"] == value]
+    balancers = [one for one in facts.cloud.load_balancers(facts.subnet["id"]) if one["vip_address"] == value]
     if balancers:
         members = facts.cloud.members(balancers[0]["id"])
         wanted = {(address, int(parameters["KUBE_API_PORT"])) for address in masters}

@@ -42,7 +42,8 @@ def test_wait_condition_signalled_failure(tell, cloud, orders):
     """The node's own script reports what went wrong, and these words reach the user."""
     orders.give("wait-", **{"break": {"docker-storage-setup": "thin pool is full"}})
     story = tell("wait")
-    story.make_template(cloud, "--network-driver", "flannel", "--docker-storage-driver", "devicemapper", "--docker-volume-size", "3")
+    storage = ["--docker-storage-driver", "devicemapper", "--docker-volume-size", "3"]
+    story.make_template(cloud, "--network-driver", "flannel", *storage)
     story.create("--node-count", "1")
     row = story.wait("CREATE_FAILED")
     assert f"{story.stack}-m" in row["status_reason"], row["status_reason"]
