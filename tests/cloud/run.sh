@@ -46,18 +46,20 @@ end() {
     exit $status
 }
 
+# `run_tests NAME ARG...`; what they say is in NAME.log.
 run_tests() {
-    local status=0 tests=("$here/tests") argument sums
+    local name=$1 status=0 tests=("$here/tests") argument sums bad
+    shift
     for argument in "$@"; do
         [ ! -e "${argument%%::*}" ] || tests=()
     done
-    say "== $(clock $SECONDS) clusters, $width at a time"
     PYTHONDONTWRITEBYTECODE=1 "$target/cloud-tests/bin/python" -m pytest -p no:cacheprovider -W ignore --tb=short \
-        --durations=0 --dist load --maxschedchunk 1 -n "$width" "${tests[@]}" "$@" 2>&1 | tee "$logs/pytest.log" || status=$?
-    sums=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/pytest.log" | grep -E '^=+ .* in [0-9.]+s' | tail -n 1)
-    passed=$(grep -oE '[0-9]+ passed' <<<"$sums" | grep -oE '[0-9]+' || echo 0)
-    failed=$(grep -oE '[0-9]+ (failed|error)' <<<"$sums" | awk '{ sum += $1 } END { print sum + 0 }')
-    [ "$status" = 0 ] || [ "$failed" != 0 ] || failed=1
+        --durations=0 "${tests[@]}" "$@" 2>&1 | tee "$logs/$name.log" || status=$?
+    sums=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/$name.log" | grep -E '^=+ .* in [0-9.]+s' | tail -n 1)
+    passed=$((passed + $(grep -oE '[0-9]+ passed' <<<"$sums" | grep -oE '[0-9]+' || echo 0)))
+    bad=$(grep -oE '[0-9]+ (failed|error)' <<<"$sums" | awk '{ sum += $1 } END { print sum + 0 }')
+    [ "$status" = 0 ] || [ "$bad" != 0 ] || bad=1
+    failed=$((failed + bad))
 }
 
 command -v cargo >/dev/null || { say 'cargo is missing: install Rust (rustup), then run this again'; exit 1; }
@@ -80,7 +82,14 @@ fi
 environment
 export TEST_CLOUD_ENV=$state/env MAGNUM_CLOUD_RUN=$logs
 "$here/census" >"$logs/census.json"
-run_tests "$@"
+say "== $(clock $SECONDS) clusters, $width at a time"
+run_tests pytest -m "not disturbs" --dist load --maxschedchunk 1 -n "$width" "$@"
+if [ "${MAGNUM_CLOUD_DISTURB:-0}" = 1 ]; then
+    say "== $(clock $SECONDS) disturbances, one at a time"
+    MAGNUM_CLOUD_RUN=$logs/disturbed \
+        MAGNUM_CLOUD_OVERRIDES="OS_CERTIFICATES__CERT_MANAGER_TYPE=barbican OS_MAGNUM_RS__OPERATION_LEASE=15" \
+        run_tests disturbed -m disturbs
+fi
 census
 say "cloud: $passed passed, $failed failed in $(clock $SECONDS)"
 [ "$failed" = 0 ]

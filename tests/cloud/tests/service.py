@@ -73,7 +73,9 @@ class Service:
         return [self.program, "--config-file", str(self.configuration), *words]
 
     def environment(self):
-        return {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        own = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        overrides = os.environ.get("MAGNUM_CLOUD_OVERRIDES", "").split()
+        return own | dict(word.split("=", 1) for word in overrides)
 
     def run(self, *words, **variables):
         """A command that must succeed, such as `migrate`."""

@@ -1,0 +1,170 @@
+"""What happens to clusters while parts of the cloud and of the service itself die. One disturbance at a time.
+
+Whatever was accepted has its effect or ends with a reason that says what went wrong, and nothing is left behind. The
+service keeps its keys in Barbican here, and its leases are short, so that a dead worker's operation is soon taken up.
+"""
+
+import re
+import shlex
+import subprocess
+import time
+
+import pytest
+
+# Not beside others: everything that runs at the same time is disturbed as well.
+pytestmark = pytest.mark.disturbs
+
+SMALL = ["--network-driver", "flannel", "--floating-ip-disabled"]
+SERVICE_SECONDS = 240
+OUTAGE_SECONDS = 60
+
+
+@pytest.fixture(scope="session")
+def operate(cloud):
+    """Ends, starts, stops or continues one service of the cloud."""
+
+    def run(name, action):
+        words = [*shlex.split(cloud["SERVICE_COMMAND"]), name, action]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=SERVICE_SECONDS, check=False)
+        assert done.returncode == 0, f"{name} {action}: {done.stderr}"
+
+    return run
+
+
+@pytest.fixture
+def service(request):
+    """Our two processes."""
+    return request.config.service
+
+
+@pytest.fixture
+def building(tell, cloud, orders):
+    """Makes a cluster whose servers are there and do nothing until the orders are withdrawn."""
+
+    def make(name):
+        orders.give(f"{name}-", hold=True)
+        story = tell(name)
+        story.make_template(cloud, *SMALL)
+        story.create("--node-count", "1")
+        story.until(lambda: len(story.servers()) == 2, "both servers")
+        return story
+
+    return make
+
+
+def test_barbican_keeps_the_keys(tell, cloud, census, cli, tmp_path):
+    """Authority and client certificate are in Barbican while the cluster lives, and only then."""
+    before = census()
+    story = tell("vault")
+    story.make_template(cloud, *SMALL)
+    story.create("--node-count", "1")
+    story.complete()
+    during = census()
+    kept = {kind: len(things) - len(before[kind]) for kind, things in during.items() if kind in ("containers", "secrets")}
+    assert kept["containers"] > 0 and kept["secrets"] >= 2 * kept["containers"], kept
+    authority = cli.coe("ca", "show", "vault")
+    assert authority.startswith("-----BEGIN CERTIFICATE-----")
+    cli.coe("cluster", "config", "vault", "--dir", tmp_path, "--output-certs")
+    assert (tmp_path / "ca.pem").read_text().strip() == authority.strip()
+    story.delete()
+    after = census()
+    for kind in kept:
+        assert set(after[kind]) == set(before[kind]), kind
+
+
+def test_heat_engine_dies(building, operate, orders):
+    """Heat itself gives up what its engine was at, and says so; the cluster says the same and can be deleted."""
+    story = building("engine")
+    operate("heat-engine", "kill")
+    operate("heat-engine", "start")
+    orders.withdraw()
+    row = story.wait("CREATE_COMPLETE", "CREATE_FAILED")
+    if row["status"] == "CREATE_FAILED":
+        assert "Engine went down" in row["status_reason"], row["status_reason"]
+    story.delete()
+
+
+def test_broker_dies(building, tell, cloud, operate, orders):
+    """A request is accepted while the broker is away, and carried out when it is back."""
+    story = building("broker")
+    other = tell("patient")
+    other.make_template(cloud, *SMALL)
+    operate("rabbitmq", "kill")
+    begun = time.monotonic()
+    other.create("--node-count", "1")
+    taken = time.monotonic() - begun
+    operate("rabbitmq", "start")
+    orders.withdraw()
+    assert taken < OUTAGE_SECONDS, f"the broker being away held the answer up for {taken:.0f} s"
+    for one in (story, other):
+        one.complete()
+        one.delete()
+
+
+def test_keystone_is_away_for_a_minute(building, operate, orders):
+    story = building("nokeystone")
+    operate("keystone", "pause")
+    try:
+        time.sleep(OUTAGE_SECONDS)
+    finally:
+        operate("keystone", "resume")
+    orders.withdraw()
+    story.complete()
+    story.delete()
+
+
+def test_database_dies(building, operate, orders):
+    """It is everybody's database: Heat may fail the stack, and then says why."""
+    story = building("database")
+    operate("mariadb", "kill")
+    time.sleep(5)
+    operate("mariadb", "start")
+    orders.withdraw()
+    row = story.wait("CREATE_COMPLETE", "CREATE_FAILED")
+    assert row["status"] == "CREATE_COMPLETE" or row["status_reason"], row
+    story.delete()
+
+
+class Executioner:
+    """Kills the conductor once in every step of the cluster's operation that is seen."""
+
+    def __init__(self, service, story):
+        self.service = service
+        self.story = story
+        self.killed = []
+
+    def step(self):
+        """The kind and step of what is being done; None when nothing is."""
+        lines = self.service.run("operation", "list", "--cluster", self.story.uuid).splitlines()
+        cells = [re.split(r"\s{2,}", line.strip()) for line in lines if " active " in line]
+        begun = cells and not cells[0][4].isdigit()
+        return f"{cells[0][2]} {cells[0][4]}" if begun else None
+
+    def until(self, done):
+        end = time.monotonic() + 900
+        while not done():
+            assert time.monotonic() < end, (self.killed, self.story.ask())
+            step = self.step()
+            if step and step not in self.killed:
+                self.service.kill("conductor")
+                self.killed.append(step)
+                self.service.start("conductor")
+            time.sleep(0.2)
+
+
+def test_conductor_dies_in_every_step(tell, cloud, service, demo):
+    story = tell("killed")
+    story.make_template(cloud, *SMALL)
+    story.create("--node-count", "1")
+    executioner = Executioner(service, story)
+    executioner.until(lambda: not story.ask()["status"].endswith("_IN_PROGRESS"))
+    story.complete()
+    assert len(list(demo.orchestration.stacks(name=story.stack))) == 1
+    story.cli.coe("cluster", "update", "killed", "--node-count", "2")
+    executioner.until(lambda: not story.ask()["status"].endswith("_IN_PROGRESS"))
+    story.complete("UPDATE")
+    assert len(story.servers()) == 3
+    story.cli.coe("cluster", "delete", "killed")
+    executioner.until(lambda: story.ask() is None)
+    assert story.left() == {}
+    assert {"create await_stack", "resize await_resize", "delete delete_stack"} <= set(executioner.killed), executioner.killed
