@@ -12,6 +12,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -64,7 +65,14 @@ class Player:
             node.root.kill()
 
 
+def may_make_namespaces():
+    """The nodes' scripts must not see the machine of the test, let alone change it."""
+    return subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], check=False).returncode == 0
+
+
 def main(folder):
+    if not may_make_namespaces():
+        sys.exit("player: a node's root file system needs namespaces of its own: run this as root with CAP_SYS_ADMIN")
     stop = threading.Event()
     for one in (signal.SIGTERM, signal.SIGINT):
         signal.signal(one, lambda *_: stop.set())

@@ -10,6 +10,8 @@ from pathlib import Path
 
 READY_SECONDS = 60
 STOP_SECONDS = 30
+# However the tests end, no process of theirs is left.
+ENDS_WITH_US = ["setpriv", "--pdeathsig", "TERM"]
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 CONFIGURATION = """\
@@ -96,7 +98,7 @@ class Service:
         for name in names or ("api", "conductor"):
             with open(self.folder / f"{name}.log", "ab") as log:
                 self.processes[name] = subprocess.Popen(
-                    self.command(name), env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    [*ENDS_WITH_US, *self.command(name)], env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                     start_new_session=True,
                 )
         self._wait_ready()
