@@ -2,13 +2,14 @@
 # What `make test-cloud` runs: a real OpenStack, our two processes in it, and clusters driven with the real client.
 #
 # Ends with one line that has all counts and the time; the exit status is 0 when nothing failed. The cloud is ended unless
-# it was running before, or MAGNUM_CLOUD_KEEP is 1. Arguments go to pytest (a file, -k NAME).
+# it was running before, or MAGNUM_CLOUD_KEEP is 1. Arguments go to pytest (a file, -k NAME). Two runs at a time need a
+# cloud each (MAGNUM_CLOUD_DIR, MAGNUM_CLOUD_PORT_OFFSET) and MAGNUM_CLOUD_LOGS.
 
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
-logs=$target/test-logs/cloud
+logs=${MAGNUM_CLOUD_LOGS:-$target/test-logs/cloud}
 # How many clusters are on their way at the same time.
 width=${MAGNUM_CLOUD_WIDTH:-4}
 
@@ -24,6 +25,12 @@ environment() {
     python3 -m venv "$folder"
     "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$here/tests/requirements.txt"
     printf '%s\n' "$wanted" >"$folder/made-from"
+}
+
+# What does not need the cloud, made while it starts.
+prepare() {
+    environment
+    [ -n "${MAGNUM_BIN:-}" ] || (cd "$root" && cargo build --quiet)
 }
 
 # A run by itself, so that everything is named that stayed: the same things as before and not one more.
@@ -43,7 +50,7 @@ end() {
     local status=$?
     trap - EXIT
     if [ "$keep" = no ]; then "$here/down"; else say "the cloud is kept; its environment: $state/env"; fi
-    exit $status
+    exit "$status"
 }
 
 # `run_tests NAME ARG...`; what they say is in NAME.log.
@@ -62,34 +69,36 @@ run_tests() {
     failed=$((failed + bad))
 }
 
-command -v cargo >/dev/null || { say 'cargo is missing: install Rust (rustup), then run this again'; exit 1; }
-rm -rf "$logs"
-mkdir -p "$logs"
-"$root/tests/services.sh" tools
-passed=0 failed=0 keep=no
-state=${MAGNUM_CLOUD_DIR:-$target/cloud}
-if [ "${MAGNUM_CLOUD_KEEP:-0}" = 1 ] || { [ -f "$state/env" ] && "$here/status" >/dev/null 2>&1; }; then keep=yes; fi
+main() {
+    command -v cargo >/dev/null || { say 'cargo is missing: install Rust (rustup), then run this again'; exit 1; }
+    rm -rf "$logs"
+    mkdir -p "$logs"
+    "$root/tests/services.sh" tools
+    passed=0 failed=0 keep=no
+    state=${MAGNUM_CLOUD_DIR:-$target/cloud}
+    if [ "${MAGNUM_CLOUD_KEEP:-0}" = 1 ] || { [ -f "$state/env" ] && "$here/status" >/dev/null 2>&1; }; then keep=yes; fi
 
-say "== $(clock $SECONDS) cloud"
-trap end EXIT
-trap 'exit 130' INT TERM HUP
-if [ "$keep" = yes ]; then "$here/up" >"$logs/up.log"; else "$here/up" --for $$ >"$logs/up.log"; fi
-say "== $(clock $SECONDS) cloud: ok"
-if [ -z "${MAGNUM_BIN:-}" ]; then
-    (cd "$root" && cargo build --quiet)
-    export MAGNUM_BIN=$target/debug/magnum
-fi
-environment
-export TEST_CLOUD_ENV=$state/env MAGNUM_CLOUD_RUN=$logs
-"$here/census" >"$logs/census.json"
-say "== $(clock $SECONDS) clusters, $width at a time"
-run_tests pytest -m "not disturbs" --dist load --maxschedchunk 1 -n "$width" "$@"
-if [ "${MAGNUM_CLOUD_DISTURB:-0}" = 1 ]; then
-    say "== $(clock $SECONDS) disturbances, one at a time"
-    MAGNUM_CLOUD_RUN=$logs/disturbed \
-        MAGNUM_CLOUD_OVERRIDES="OS_CERTIFICATES__CERT_MANAGER_TYPE=barbican OS_MAGNUM_RS__OPERATION_LEASE=15" \
-        run_tests disturbed -m disturbs
-fi
-census
-say "cloud: $passed passed, $failed failed in $(clock $SECONDS)"
-[ "$failed" = 0 ]
+    say "== $(clock $SECONDS) cloud"
+    trap end EXIT
+    trap 'exit 130' INT TERM HUP
+    prepare >"$logs/prepare.log" 2>&1 &
+    if [ "$keep" = yes ]; then "$here/up" >"$logs/up.log"; else "$here/up" --for $$ >"$logs/up.log"; fi
+    wait $! || { cat "$logs/prepare.log"; say 'cloud: the service or the clients could not be made'; exit 1; }
+    say "== $(clock $SECONDS) cloud: ok"
+    export TEST_CLOUD_ENV=$state/env MAGNUM_CLOUD_RUN=$logs MAGNUM_BIN=${MAGNUM_BIN:-$target/debug/magnum}
+    "$here/census" >"$logs/census.json"
+    say "== $(clock $SECONDS) clusters, $width at a time"
+    run_tests pytest -m "not disturbs" --dist load --maxschedchunk 1 -n "$width" "$@"
+    if [ "${MAGNUM_CLOUD_DISTURB:-0}" = 1 ]; then
+        say "== $(clock $SECONDS) disturbances, one at a time"
+        MAGNUM_CLOUD_RUN=$logs/disturbed \
+            MAGNUM_CLOUD_OVERRIDES="OS_CERTIFICATES__CERT_MANAGER_TYPE=barbican OS_MAGNUM_RS__OPERATION_LEASE=15" \
+            run_tests disturbed -m disturbs
+    fi
+    census
+    say "cloud: $passed passed, $failed failed in $(clock $SECONDS)"
+    return $((failed > 0))
+}
+
+# Read as a whole before anything runs, so that the file may change meanwhile.
+main "$@"
