@@ -93,32 +93,55 @@ pub(crate) async fn keypair(session: &Session, name: Option<&str>) -> Result<()>
     found.map(|_| ()).ok_or_else(|| Error::NotFound { kind: "Keypair", ident: name.to_owned() })
 }
 
-/// The volume type of the docker volumes, when there are to be any: the label's, the configured one, or Cinder's default.
-/// `None` when nobody names one, which the driver refuses.
-pub(crate) async fn docker_volume_type(
-    session: &Session,
-    cluster: &Cluster,
-    options: &Options,
-) -> Result<Option<String>> {
-    if cluster.docker_volume_size.is_none() {
-        return Ok(None);
+/// The volume types of the nodes: those that labels name, and those configured for volumes the cluster has, must exist;
+/// the others are Cinder's usual one. Answers the type of the docker volumes, when there are to be any: `None` when nobody
+/// names one, which the driver refuses.
+pub(crate) async fn volume_types(session: &Session, cluster: &Cluster, options: &Options) -> Result<Option<String>> {
+    let (labels, section) = (&cluster.labels, &options.cinder);
+    let has_docker = cluster.docker_volume_size.is_some();
+    let has_etcd = checks::has_etcd_volumes(labels);
+    let has_boot = checks::boot_volume_size(labels, i64::from(section.default_boot_volume_size))? > 0;
+    let volumes = [
+        ("docker", &section.default_docker_volume_type, has_docker),
+        ("etcd", &section.default_etcd_volume_type, has_etcd),
+        ("boot", &section.default_boot_volume_type, has_boot),
+    ];
+    let named = volumes.map(|(volume, configured, exists)| {
+        checks::volume_type(labels, &format!("{volume}_volume_type"), configured.as_deref().filter(|_| exists))
+    });
+    if named.iter().any(Option::is_some) {
+        let known = session.cinder().volume_types().await?;
+        for ((volume, ..), name) in volumes.iter().zip(named) {
+            let Some(name) = name else { continue };
+            if !known.iter().any(|kind| kind.name == name || kind.id == name) {
+                return Err(unknown_type(labels, volume, name));
+            }
+        }
     }
-    let label = cluster.labels.value("docker_volume_type").filter(|name| !name.is_empty());
-    let configured = options.cinder.default_docker_volume_type.as_deref().filter(|name| !name.is_empty());
-    let cinder = session.cinder();
-    let Some(name) = label.or(configured) else {
-        return Ok(cinder.default_volume_type().await?.map(|kind| kind.name));
-    };
-    if cinder.volume_types().await?.iter().any(|kind| kind.name == name || kind.id == name) {
-        return Ok(Some(name.to_owned()));
+    let [docker, etcd, _] = named;
+    let docker = docker.filter(|_| has_docker).map(str::to_owned);
+    if (has_docker && docker.is_none()) || (has_etcd && etcd.is_none()) {
+        let usual = session.cinder().usual_volume_type().await?.map(|kind| kind.name);
+        if usual.is_none() && has_etcd && etcd.is_none() {
+            return Err(Error::invalid(
+                "Label etcd_volume_size asks for volumes, but no volume type is known and Cinder names none. Give the \
+                 label etcd_volume_type, or have the operator set default_etcd_volume_type in section [cinder]",
+            ));
+        }
+        return Ok(docker.or(usual.filter(|_| has_docker)));
     }
-    Err(match label {
-        Some(_) => Error::bad_value("labels", name, "Label docker_volume_type names a type that Cinder does not have"),
-        None => Error::invalid(format!(
-            "docker_volume_size asks for a volume of type {name}, set as default_docker_volume_type in section [cinder], \
-             but Cinder does not have it. Set label docker_volume_type to another"
-        )),
-    })
+    Ok(docker)
+}
+
+fn unknown_type(labels: &Labels, volume: &str, name: &str) -> Error {
+    let label = format!("{volume}_volume_type");
+    if labels.value(&label).is_some_and(|given| !given.is_empty()) {
+        return Error::bad_value("labels", name, &format!("Label {label} names a type that Cinder does not have"));
+    }
+    Error::invalid(format!(
+        "The cluster needs a {volume} volume of type {name}, set as default_{label} in section [cinder], but Cinder does \
+         not have it. Set label {label} to another"
+    ))
 }
 
 /// What is not found, or what the service calls nonsense, is a wrong value of this field.

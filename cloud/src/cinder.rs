@@ -73,6 +73,21 @@ impl<'a> Cinder<'a> {
         call.find().await?.map(|reply| Ok(reply.json::<OneType>()?.volume_type)).transpose()
     }
 
+    /// The type for volumes that nobody names one for: Cinder's default, else the first that it lists, as later Magnum
+    /// releases do; also for who may not read the default. `None` when there is none.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn usual_volume_type(&self) -> Result<Option<VolumeType>> {
+        match self.default_volume_type().await {
+            Ok(Some(default)) => return Ok(Some(default)),
+            Ok(None) => {}
+            Err(error) if error.cloud_status() == Some(403) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(self.volume_types().await?.into_iter().next())
+    }
+
     /// Volumes of the project.
     ///
     /// # Errors

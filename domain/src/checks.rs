@@ -156,6 +156,19 @@ pub fn labels(labels: &Labels) -> Result<()> {
     Ok(())
 }
 
+/// The volume type that the label names, else the configured one; an empty text names none.
+#[must_use]
+pub fn volume_type<'a>(labels: &'a Labels, label: &str, configured: Option<&'a str>) -> Option<&'a str> {
+    let named = |name: &&str| !name.is_empty();
+    labels.value(label).filter(named).or_else(|| configured.filter(named))
+}
+
+/// Whether the labels ask for etcd volumes.
+#[must_use]
+pub fn has_etcd_volumes(labels: &Labels) -> bool {
+    labels.value("etcd_volume_size").is_some_and(|size| size != "0")
+}
+
 /// A network or volume driver that the COE supports and the configuration allows.
 ///
 /// # Errors

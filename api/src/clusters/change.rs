@@ -141,7 +141,7 @@ pub(crate) async fn looks(cluster: &Cluster, template: &ClusterTemplate, ctx: &C
     lookups::image(&session, &template.image_id).await?;
     let names = lookups::Names::of_cluster(cluster, template);
     Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await?;
-    let volume_type = lookups::docker_volume_type(&session, cluster, options).await?;
+    let volume_type = lookups::volume_types(&session, cluster, options).await?;
     lookups::keypair(&session, cluster.keypair.as_deref()).await?;
     Ok(volume_type)
 }

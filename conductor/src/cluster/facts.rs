@@ -1,7 +1,7 @@
 //! What a driver has to know and cannot find out by itself, gathered before it is asked.
 
 use cloud::Session;
-use domain::{Error, Labels, OperationKind};
+use domain::{Error, OperationKind, checks};
 use drivers::{Facts, GivenSubnet, Input};
 
 use crate::step::{Fail, StepCtx};
@@ -96,16 +96,20 @@ struct VolumeTypes {
 impl VolumeTypes {
     async fn find(ctx: &StepCtx) -> Result<Self, Fail> {
         let (labels, cinder) = (&ctx.cluster.labels, &ctx.deps.options.cinder);
-        let mut docker = named(labels, "docker_volume_type", cinder.default_docker_volume_type.as_ref());
-        let mut etcd = named(labels, "etcd_volume_type", cinder.default_etcd_volume_type.as_ref());
+        let named = |label, configured: &'_ Option<String>| {
+            checks::volume_type(labels, label, configured.as_deref()).map(str::to_owned)
+        };
+        let mut docker = named("docker_volume_type", &cinder.default_docker_volume_type);
+        let mut etcd = named("etcd_volume_type", &cinder.default_etcd_volume_type);
+        let boot = named("boot_volume_type", &cinder.default_boot_volume_type);
         let wants_docker = ctx.cluster.docker_volume_size.is_some() && docker.is_none();
-        let wants_etcd = labels.value("etcd_volume_size").is_some_and(|size| size != "0") && etcd.is_none();
+        let wants_etcd = checks::has_etcd_volumes(labels) && etcd.is_none();
         if wants_docker || wants_etcd {
-            let found = ctx.with_caller_first(|session| async move { default_type(&session).await }).await?;
+            let usual = |session: Session| async move { session.cinder().usual_volume_type().await };
+            let found = ctx.with_caller_first(usual).await?.map(|kind| kind.name);
             docker = docker.or_else(|| found.clone());
             etcd = etcd.or(found);
         }
-        let boot = named(labels, "boot_volume_type", cinder.default_boot_volume_type.as_ref());
         let boot_size = match labels.value("boot_volume_size") {
             None => i64::from(cinder.default_boot_volume_size),
             Some(size) => {
@@ -114,20 +118,4 @@ impl VolumeTypes {
         };
         Ok(Self { docker, etcd, boot, boot_size })
     }
-}
-
-fn named(labels: &Labels, label: &str, option: Option<&String>) -> Option<String> {
-    let given = labels.value(label).filter(|value| !value.is_empty()).map(str::to_owned);
-    given.or_else(|| option.filter(|value| !value.is_empty()).cloned())
-}
-
-/// The type Cinder gives by itself, else the first that it lists, as later Magnum releases do.
-async fn default_type(session: &Session) -> Result<Option<String>, Error> {
-    match session.cinder().default_volume_type().await {
-        Ok(Some(default)) => return Ok(Some(default.name)),
-        Ok(None) => {}
-        Err(error) if error.cloud_status() == Some(403) => {}
-        Err(error) => return Err(error),
-    }
-    Ok(session.cinder().volume_types().await?.into_iter().next().map(|first| first.name))
 }

@@ -181,6 +181,8 @@ fn cluster_values() -> Vec<Row> {
         post_cluster(json!({"fixed_network": "nothing"}), 400, "fixed_network"),
         post_cluster(json!({"fixed_subnet": "nothing"}), 400, "fixed_subnet"),
         post_cluster(json!({"labels": {"docker_volume_type": "nothing"}}), 400, "docker_volume_type"),
+        post_cluster(json!({"labels": {"etcd_volume_type": "nothing"}}), 400, "etcd_volume_type"),
+        post_cluster(json!({"labels": {"boot_volume_type": "nothing"}}), 400, "boot_volume_type"),
         post_cluster(json!({"labels": "a=b"}), 400, "labels"),
         post_cluster(json!({"labels": {"a": "x".repeat(100_000)}}), 400, "the most is 65535"),
         post_cluster(json!({"labels": {"boot_volume_size": "-1"}}), 400, "boot_volume_size"),
