@@ -30,7 +30,7 @@ environment() {
 # What does not need the cloud, made while it starts.
 prepare() {
     environment
-    [ -n "${MAGNUM_BIN:-}" ] || (cd "$root" && cargo build --quiet)
+    [ -n "${MAGNUM_BIN:-}" ] || (cd "$root" && nice cargo build --quiet)
 }
 
 # A run by itself, so that everything is named that stayed: the same things as before and not one more.
