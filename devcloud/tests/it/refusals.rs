@@ -101,7 +101,8 @@ async fn wrong_templates_are_refused() {
     let message =
         refused(&cloud, &demo, edit("template", "get_attr: [network, subnet]", "get_attr: [nothing, subnet]")).await;
     assert_eq!(message, "The specified reference \"nothing\" (in api_lb.Properties.subnet) is incorrect.");
-    let message = refused(&cloud, &demo, edit("template", "          key: ", "          unknown: x\n          key: ")).await;
+    let message =
+        refused(&cloud, &demo, edit("template", "          key: ", "          unknown: x\n          key: ")).await;
     let member = "resources.kube_masters<nested_stack>.resources[0]";
     assert_eq!(message, format!("Property error: : {member}.properties: : Unknown Property unknown"));
     let message = refused(&cloud, &demo, edit("node.yaml", "key_name: ", "keyname: ")).await;
