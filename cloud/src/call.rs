@@ -96,8 +96,11 @@ impl<'a> Call<'a> {
         if answer.status != StatusCode::NOT_FOUND {
             return self.judge(answer, &token).map(Some);
         }
-        // A proxy in front of Heat, or a wrong address, must not make stacks look deleted.
-        if self.service == Service::Heat && serde_json::from_slice::<Map<String, Value>>(answer.body()).is_err() {
+        // A proxy in front of Heat, or a path that Heat does not know, must not make stacks look deleted: only Heat's own
+        // word for what is missing has an error in it.
+        let own =
+            || serde_json::from_slice::<Map<String, Value>>(answer.body()).is_ok_and(|body| body.contains_key("error"));
+        if self.service == Service::Heat && !own() {
             let detail = "something that is not heat answered 404; is its address in the catalogue right?".to_owned();
             return Err(Error::Cloud { service: self.service.name(), doing: self.doing, status: None, detail });
         }

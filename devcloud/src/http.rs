@@ -103,6 +103,9 @@ impl Request {
     }
 }
 
+/// Kind of the refusal of a path that no service knows, which most frame in another way than their own refusals.
+const NO_ROUTE: &str = "HTTPNotFound";
+
 /// The texts that oslo takes for true.
 pub(crate) fn is_true(text: &str) -> bool {
     matches!(text.to_ascii_lowercase().as_str(), "1" | "t" | "true" | "on" | "y" | "yes")
@@ -182,7 +185,7 @@ impl Refusal {
 
     /// The path or method that no route takes.
     pub(crate) fn no_route() -> Refusal {
-        Refusal::not_found("The resource could not be found.")
+        Refusal::new(404, NO_ROUTE, "The resource could not be found.")
     }
 
     /// The refusal as this service renders it.
@@ -194,7 +197,15 @@ impl Refusal {
             let challenge = format!("Keystone uri=\"{origin}/identity\"");
             return Reply::json(401, body).header("WWW-Authenticate", challenge);
         }
+        let webob = || {
+            let line = format!("{message}<br /><br />\n\n\n");
+            json!({"message": line, "code": format!("{status} {title}"), "title": title})
+        };
         let body = match service {
+            Service::Orchestration | Service::Compute | Service::Volume if self.kind == NO_ROUTE => webob(),
+            Service::KeyManager | Service::LoadBalancer if self.kind == NO_ROUTE => {
+                json!({"code": status, "title": title, "description": ""})
+            }
             Service::Identity => json!({"error": {"code": status, "title": title, "message": message}}),
             Service::Orchestration => {
                 let mut error = json!({"type": self.kind, "traceback": null});
@@ -211,10 +222,7 @@ impl Refusal {
                 let side = if status < 500 { "Client" } else { "Server" };
                 json!({"faultcode": side, "faultstring": message, "debuginfo": null})
             }
-            // webob's form, markup included.
-            Service::Image => json!({
-                "message": format!("{message}<br /><br />\n\n\n"), "code": format!("{status} {title}"), "title": title,
-            }),
+            Service::Image => webob(),
         };
         Reply::json(status, body)
     }

@@ -223,6 +223,13 @@ fn create_flavor(world: &mut World, grant: &Grant, request: &Request) -> Answer 
     Ok(Reply::ok(json!({"flavor": world.flavors.get(&id)})))
 }
 
+/// The microversion 2.x that a request asks for; 1 when it asks for none.
+fn minor(request: &Request) -> u32 {
+    let version = request.header("OpenStack-API-Version").and_then(|text| text.strip_prefix("compute "));
+    let version = version.or_else(|| request.header("X-OpenStack-Nova-API-Version")).unwrap_or("2.1");
+    version.rsplit('.').next().and_then(|minor| minor.parse().ok()).unwrap_or(1)
+}
+
 fn keypairs(world: &mut World, grant: &Grant, request: &Request, method: &str, path: &[&str]) -> Answer {
     let key = |name: &str| format!("{}/{name}", grant.user_id);
     match (method, path) {
@@ -245,7 +252,13 @@ fn keypairs(world: &mut World, grant: &Grant, request: &Request, method: &str, p
         }
         ("GET", [name]) => {
             let missing = || Refusal::not_found(&format!("Keypair {name} not found for user {}", grant.user_id));
-            Ok(Reply::ok(json!({"keypair": world.keypairs.get(&key(name)).ok_or_else(missing)?})))
+            let mut pair = world.keypairs.get(&key(name)).cloned().ok_or_else(missing)?;
+            if minor(request) < 2
+                && let Value::Object(pair) = &mut pair
+            {
+                pair.remove("type");
+            }
+            Ok(Reply::ok(json!({"keypair": pair})))
         }
         ("DELETE", [name]) => {
             let missing = || Refusal::not_found(&format!("Keypair {name} not found for user {}", grant.user_id));

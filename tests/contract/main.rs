@@ -16,6 +16,7 @@
 mod access;
 mod api;
 mod balancers;
+mod cluster;
 mod failures;
 mod groups;
 mod identity;

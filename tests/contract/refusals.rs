@@ -336,7 +336,7 @@ async fn a_wrong_request_is_refused() {
         type Change = fn(&mut Value);
         let long = unique("x").repeat(20);
         assert!(sentence(w, |b| b["stack_name"] = json!(long)).await.starts_with("Invalid stack name "));
-        let cases: [(Change, &str); 6] = [
+        let cases: [(Change, &str); 7] = [
             (
                 |b| b["stack_name"] = json!("1st"),
                 "Invalid stack name 1st must contain only alphanumeric or \"_-.\" characters, must start with alpha \
@@ -346,7 +346,8 @@ async fn a_wrong_request_is_refused() {
             (|b| b["timeout_mins"] = json!("soon"), "Only integer is acceptable by 'timeout_mins'."),
             (|b| b["timeout_mins"] = json!(-1), "Value '-1' is invalid for 'timeout_mins'"),
             (|b| b["template"] = Value::Null, "No template specified"),
-            (|b| b["stack_name"] = Value::Null, "No stack name specified"),
+            (|b| b["stack_name"] = Value::Null, "Invalid stack name None, must be a string"),
+            (|b| drop(b.as_object_mut().unwrap().remove("stack_name")), "No stack name specified"),
         ];
         let mut wrong = Vec::new();
         for (change, expected) in cases {

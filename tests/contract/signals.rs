@@ -123,3 +123,44 @@ async fn the_owner_reports_too_and_strangers_do_not() {
     })
     .await;
 }
+
+/// What a handle gives to a node that logs in by itself.
+fn credentials(stack: &Stack) -> Option<Value> {
+    serde_json::from_str(stack.output("signal")?.as_str()?).ok()
+}
+
+#[tokio::test]
+async fn the_credentials_of_one_handle_report_to_another() {
+    on_cloud(async |w: &World| {
+        let api = w.api(&w.access.demo).await;
+        let session = w.session_of(&api);
+        let mut body = waiting(&unique("login"), 120);
+        let template = &mut body["template"];
+        template["resources"]["login"] =
+            json!({"type": "OS::Heat::WaitConditionHandle", "properties": {"signal_transport": "HEAT_SIGNAL"}});
+        template["outputs"]["signal"] = json!({"value": {"get_attr": ["login", "signal"]}});
+        let id = w.stack(&session, &body).await.unwrap();
+        let (handle, login) = eventually("the handles", async || {
+            let stack = session.heat().stack_with_outputs(&id).await.unwrap().unwrap();
+            Some((Handle::of(&stack)?, credentials(&stack)?))
+        })
+        .await;
+        for key in ["auth_url", "user_id", "password", "project_id"] {
+            assert!(login[key].as_str().is_some_and(|text| !text.is_empty()), "{key}");
+        }
+        let user = json!({"id": login["user_id"], "password": login["password"]});
+        let answer = w.log_in(user, json!({"project": {"id": login["project_id"]}})).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let roles: Vec<_> =
+            answer.body["token"]["roles"].as_array().unwrap().iter().map(|role| &role["name"]).collect();
+        assert_eq!(roles, ["heat_stack_user"]);
+        let node = Handle { token: answer.token.unwrap(), url: handle.url };
+        let other = api.with_token(&node.token).get("orchestration", "/stacks").await;
+        assert_eq!(other.status, 403, "it opens nothing else: {}", other.text);
+        let report = json!({"status": "SUCCESS", "reason": "up", "data": "", "id": "1"});
+        let answer = node.report(&api, report).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(settled(&session, &id).await.status, "CREATE_COMPLETE");
+    })
+    .await;
+}

@@ -17,7 +17,7 @@ use crate::access::{Access, Account};
 use crate::api::{self, Api};
 
 /// How long a stack, a load balancer or a volume may take; the real ones need seconds.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(300);
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// Something to take away, and how; the text of the error says why it could not.

@@ -159,7 +159,7 @@ async fn stacks_are_read_page_by_page_with_all_filters() {
 
 #[tokio::test]
 async fn names_are_one_path_segment_whatever_they_contain() {
-    let stub = Stub::start(|_, _| Reply::Json(404, json!({}))).await;
+    let stub = Stub::start(|_, _| Reply::Json(404, json!({"error": {"message": "gone"}}))).await;
     let session = stub.cloud().as_service();
     session.nova().keypair("a/../b?c#d e").await.unwrap();
     session.heat().stack("../stacks").await.unwrap();

@@ -259,10 +259,17 @@ async fn missing_settings_are_named() {
 
 #[tokio::test]
 async fn only_heats_own_word_makes_a_stack_missing() {
-    let stub = Stub::start(|_, _| Reply::Raw(404, vec![], "<html><body>nginx</body></html>".to_owned())).await;
-    let (status, text) = parts(stub.cloud().as_service().heat().stack("blue").await.unwrap_err());
-    assert_eq!(status, None);
-    assert!(text.contains("not heat"), "{text}");
+    let stub = Stub::start(|_, n| match n {
+        0 => Reply::Raw(404, vec![], "<html><body>nginx</body></html>".to_owned()),
+        // Heat about a path that it has nothing at.
+        _ => Reply::Json(404, json!({"message": "The resource could not be found.", "code": "404 Not Found"})),
+    })
+    .await;
+    for _ in 0..2 {
+        let (status, text) = parts(stub.cloud().as_service().heat().stack("blue").await.unwrap_err());
+        assert_eq!(status, None);
+        assert!(text.contains("not heat"), "{text}");
+    }
     stub.refuse_logins(404);
     let error = stub.cloud().as_trust("u", &Secret::new("pw"), "gone").heat().stack("blue").await.unwrap_err();
     assert_eq!(error.cloud_status(), Some(401), "a trust that is gone is no stack that is gone: {error}");

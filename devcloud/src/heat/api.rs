@@ -27,10 +27,10 @@ pub(crate) fn answer(shared: &Arc<Shared>, request: &Request) -> Answer {
         return signals::take(&mut world, &handle, &request.json()?);
     }
     let grant = world.caller(request)?;
+    let base = format!("{}/v1/{project}", request.root());
     if *project != grant.project() && !grant.is_admin() {
         return Err(Refusal::new(403, "HTTPForbidden", "Access was denied to this resource."));
     }
-    let base = format!("{}/v1/{project}", request.root());
     let call = Call { shared, grant, request, base };
     match (request.method.as_str(), rest) {
         ("GET", ["stacks"]) => {
@@ -147,6 +147,11 @@ impl Call<'_> {
     fn stack(&self, world: &mut World, name: &str, id: &str, rest: &[&str]) -> Answer {
         let method = self.request.method.as_str();
         let stack = world.stacks.get(id).filter(|stack| stack.name == name && self.may_see(world, stack));
+        let stack = stack.or_else(|| {
+            // The users that Heat made for a stack report to it, and see nothing of it.
+            let own = |stack: &&Stack| stack.user_project_id == self.grant.project() && stack.name == name;
+            world.stacks.get(id).filter(own).filter(|_| rest.last() == Some(&"signal"))
+        });
         let Some(stack) = stack else {
             if let ("POST", ["resources", resource, "signal"]) = (method, rest)
                 && let Some(level) = self.level(world, id)
@@ -183,7 +188,14 @@ impl Call<'_> {
             ("GET", ["template"]) => Ok(Reply::ok(stack.template.source.clone())),
             ("GET", ["environment"]) => Ok(Reply::ok(stack.environment.show())),
             ("GET", ["files"]) => Ok(Reply::ok(Value::Object(stack.files.clone()))),
-            ("GET", ["outputs"]) => Ok(Reply::ok(json!({"outputs": views::outputs(stack)}))),
+            ("GET", ["outputs"]) => {
+                let mut outputs = views::outputs(stack);
+                // A list names them, and leaves their values to be asked for one by one.
+                for row in outputs.as_array_mut().into_iter().flatten().filter_map(Value::as_object_mut) {
+                    row.remove("output_value");
+                }
+                Ok(Reply::ok(json!({"outputs": outputs})))
+            }
             ("GET", ["outputs", key]) => {
                 let outputs = views::outputs(stack);
                 let found = outputs.as_array().into_iter().flatten().find(|row| row["output_key"] == *key);
@@ -202,7 +214,8 @@ impl Call<'_> {
 
     /// A nested stack by its own id.
     fn level<'w>(&self, world: &'w World, id: &str) -> Option<&'w Level> {
-        let mut stacks = world.stacks.iter().filter(|stack| self.may_see(world, stack));
+        let own = |stack: &&Stack| stack.user_project_id == self.grant.project() || self.may_see(world, stack);
+        let mut stacks = world.stacks.iter().filter(own);
         stacks.find_map(|stack| stack.level.find(id))
     }
 

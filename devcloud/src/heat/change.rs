@@ -110,8 +110,10 @@ fn tags(body: &Value) -> Option<Vec<String>> {
 /// POST: checks, stores and builds a new stack; returns its id.
 pub(super) fn create(world: &mut World, grant: &Grant, body: &Value, stacks_url: &str) -> Result<String, Refusal> {
     let name = text(body, "stack_name");
-    if name.is_empty() {
-        return Err(http_bad("No stack name specified"));
+    match body.get("stack_name") {
+        None => return Err(http_bad("No stack name specified")),
+        Some(Value::Null) => return Err(invalid("Invalid stack name None, must be a string")),
+        Some(_) => {}
     }
     check_name(name)?;
     let wanted = check(world, grant, body, None)?;

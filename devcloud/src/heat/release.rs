@@ -2,9 +2,9 @@
 
 use super::build::Failure;
 use super::tree::{Level, Node};
-use super::types;
+use super::{signals, types};
 use crate::http::Refusal;
-use crate::state::{World, new_id};
+use crate::state::{World, new_id, text};
 use crate::{neutron, nova, octavia, routers};
 
 /// Releases a node and all below it; on failure gives back what is left of it.
@@ -73,6 +73,12 @@ fn plain(world: &mut World, node: &Node) -> Result<(), Refusal> {
         | "OS::Heat::MultipartMime"
         | "OS::Heat::StructuredConfig" => {
             world.stacks.configs.remove(id);
+        }
+        signals::HANDLE => {
+            let endpoint = text(&serde_json::json!(node.attributes), "endpoint").to_owned();
+            let project = endpoint.split("/v1/").nth(1).and_then(|path| path.split('/').next()).unwrap_or_default();
+            world.directory.drop_stack_user(id, project);
+            world.stacks.reports.remove(&endpoint);
         }
         kind => return released_by_service(world, kind, id),
     }

@@ -296,7 +296,7 @@ fn heat(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<Val
     let properties = &new.properties;
     let id = new_id();
     Ok(match kind.strip_prefix("OS::Heat::").unwrap_or_default() {
-        "WaitConditionHandle" => wait_handle(plan, new, &id),
+        "WaitConditionHandle" => wait_handle(world, plan, new),
         "WaitCondition" => json!({"id": name_of(new), "data": "{}"}),
         "SoftwareConfig" | "CloudConfig" | "StructuredConfig" => {
             let config = [&properties["config"], &properties["cloud_config"]].into_iter().find(|one| !one.is_null());
@@ -330,7 +330,7 @@ fn test_failure(new: &NewNode) -> Refusal {
     Refusal::new(500, "ValueError", &format!("Test Resource failed {}", new.name))
 }
 
-fn wait_handle(plan: &Plan, new: &NewNode, id: &str) -> Value {
+fn wait_handle(world: &mut World, plan: &Plan, new: &NewNode) -> Value {
     let endpoint =
         format!("{}/stacks/{}/{}/resources/{}/signal", plan.signal_url, new.level_name, new.level_id, new.name);
     let token = hex_id();
@@ -339,9 +339,12 @@ fn wait_handle(plan: &Plan, new: &NewNode, id: &str) -> Value {
          {endpoint}"
     );
     let auth_url = plan.signal_url.split("/orchestration/").next().map(|origin| format!("{origin}/identity/v3"));
+    let project = plan.signal_url.rsplit('/').next().unwrap_or_default();
+    let name = name_of(new);
+    let (user_id, password, domain_id) = world.directory.add_stack_user(&name, project);
     let signal = json!({
-        "auth_url": auth_url, "username": new.name, "user_id": hex_id(), "password": hex_id(), "domain_id": "default",
-        "project_id": plan.project_id, "region_name": "RegionOne",
+        "auth_url": auth_url, "username": name, "user_id": user_id, "password": password, "domain_id": domain_id,
+        "project_id": project, "region_name": "RegionOne",
     });
-    json!({"id": id, "endpoint": endpoint, "token": token, "curl_cli": curl, "signal": signal.to_string()})
+    json!({"id": user_id, "endpoint": endpoint, "token": token, "curl_cli": curl, "signal": signal.to_string()})
 }

@@ -99,33 +99,33 @@ impl Stack {
         (self.action, self.status) = (action, status);
         reason.clone_into(&mut self.reason);
         let (name, id) = (self.name.clone(), self.id.clone());
-        self.note(&name, &id, "OS::Heat::Stack", &self.state(), reason);
+        self.note(&name, &id, &self.state(), reason);
     }
 
     /// Adds an event.
-    pub(crate) fn note(&mut self, resource: &str, physical_id: &str, kind: &str, state: &str, reason: &str) {
+    pub(crate) fn note(&mut self, resource: &str, physical_id: &str, state: &str, reason: &str) {
         self.events.push(json!({
             "id": crate::state::new_id(), "event_time": crate::state::stamp(Utc::now()), "resource_name": resource,
             "logical_resource_id": resource, "physical_resource_id": physical_id, "resource_status": state,
-            "resource_status_reason": reason, "resource_type": kind,
+            "resource_status_reason": reason,
         }));
     }
 
     /// Notes every resource that the current action touched.
     pub(crate) fn note_resources(&mut self) {
         let sequence = self.sequence;
-        let touched: Vec<(String, String, String, String, String)> = self
+        let touched: Vec<(String, String, String, String)> = self
             .level
             .flatten(u64::MAX)
             .into_iter()
             .filter(|(_, node)| node.sequence == sequence)
             .map(|(_, node)| {
                 let state = format!("{}_{}", node.action, node.status);
-                (node.name.clone(), node.physical_id.clone(), node.declared.clone(), state, node.reason.clone())
+                (node.name.clone(), node.physical_id.clone(), state, node.reason.clone())
             })
             .collect();
-        for (name, id, kind, state, reason) in touched {
-            self.note(&name, &id, &kind, &state, &reason);
+        for (name, id, state, reason) in touched {
+            self.note(&name, &id, &state, &reason);
         }
     }
 }

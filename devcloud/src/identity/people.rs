@@ -2,10 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use super::places::Target;
 use super::tokens::Grant;
 use super::{Directory, denied, missing};
 use crate::http::{Answer, Refusal, Reply, Request};
 use crate::state::{hex_id, text};
+
+/// Domain of the users that Heat makes.
+const STACK_DOMAIN: &str = "heat";
 
 /// A user. Has no `Debug`, because of the password.
 pub(super) struct User {
@@ -27,6 +31,29 @@ impl Directory {
         let user = User { id: id.clone(), name, domain_id, password, enabled: true, extra };
         self.users.insert(id.clone(), user);
         id
+    }
+
+    /// Creates a user of a stack's own, as Heat does for what reports to it: in a domain and a project that Heat made, with
+    /// the role that opens nothing but reports. Its id, its password and its domain.
+    pub(crate) fn add_stack_user(&mut self, name: &str, project_id: &str) -> (String, String, String) {
+        let found = self.domains.values().find(|domain| domain.name == STACK_DOMAIN).map(|domain| domain.id.clone());
+        let domain = found.unwrap_or_else(|| self.add_domain(&hex_id(), STACK_DOMAIN));
+        if !self.projects.contains_key(project_id) {
+            self.add_project(project_id, project_id, &domain);
+        }
+        let password = hex_id();
+        let id = self.add_user(name, &domain, &password, Value::Null);
+        self.assign(&id, Target::Project(project_id.to_owned()), "heat_stack_user");
+        (id, password, domain)
+    }
+
+    /// Takes such a user away, with its project when it was the last in it.
+    pub(crate) fn drop_stack_user(&mut self, user_id: &str, project_id: &str) {
+        self.forget_user(user_id);
+        let target = Target::Project(project_id.to_owned());
+        if !self.assignments.iter().any(|(_, on, _)| *on == target) {
+            self.projects.shift_remove(project_id);
+        }
     }
 
     /// Whether the caller may manage the users of a domain.
