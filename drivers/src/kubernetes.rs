@@ -4,23 +4,9 @@ use domain::{Cluster, Error, NodeGroup, Role};
 
 use crate::{
     Form, Input, Label, Outputs,
-    label::switch,
+    label::{label, renamed, switch},
     params::{Parameters, Put, group},
 };
-
-const fn label(name: &'static str, default: &'static str, form: Form, help: &'static str) -> Label {
-    renamed(name, name, default, form, help)
-}
-
-const fn renamed(
-    name: &'static str,
-    parameter: &'static str,
-    default: &'static str,
-    form: Form,
-    help: &'static str,
-) -> Label {
-    Label { name, parameter, default, form, help }
-}
 
 /// Admission plug-ins, in the order of Kubernetes 1.11's recommendation.
 const ADMISSION: &str = "NamespaceLifecycle,LimitRanger,ServiceAccount,DefaultStorageClass,DefaultTolerationSeconds,\

@@ -19,6 +19,22 @@ pub struct Label {
     pub help: &'static str,
 }
 
+/// A label that fills the parameter of its own name.
+pub(crate) const fn label(name: &'static str, default: &'static str, form: Form, help: &'static str) -> Label {
+    renamed(name, name, default, form, help)
+}
+
+/// A label that fills a parameter of another name.
+pub(crate) const fn renamed(
+    name: &'static str,
+    parameter: &'static str,
+    default: &'static str,
+    form: Form,
+    help: &'static str,
+) -> Label {
+    Label { name, parameter, default, form, help }
+}
+
 /// Shape of a label's value. An empty value counts as "not given" and is right for all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {

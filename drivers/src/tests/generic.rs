@@ -12,11 +12,12 @@ use crate::{DRIVERS, Driver, StackRequest, driver_for, driver_named, params::HID
 
 /// Every request each driver makes of the samples.
 fn requests() -> Vec<(String, &'static dyn Driver, StackRequest)> {
-    let samples = all();
     DRIVERS
         .iter()
         .flat_map(|driver| {
-            samples.iter().map(|(name, sample)| (format!("{} {name}", driver.name()), *driver, sample.stack(*driver)))
+            all(*driver)
+                .into_iter()
+                .map(|(name, sample)| (format!("{} {name}", driver.name()), *driver, sample.stack(*driver)))
         })
         .collect()
 }
@@ -72,7 +73,7 @@ fn what_is_sent_is_declared_and_what_is_required_is_given() {
             let given = request.parameters.contains_key(parameter) || shape.get("default").is_some();
             assert!(given, "{name}: {parameter} is required and not sent");
         }
-        let change = driver.resize(&Sample::plain().input()).unwrap();
+        let change = driver.resize(&Sample::of(driver).input()).unwrap();
         assert!(change.parameters.keys().all(|sent| known.contains(sent)), "{name}: resize");
         assert!(request.parameters.values().all(|value| !value.is_null()), "{name}: null");
     }
@@ -84,7 +85,7 @@ fn what_is_declared_is_used() {
         // Variants of one file share their parameters, and one of them may have no use for some.
         let mut known: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         let mut used = known.clone();
-        for (_, sample) in all() {
+        for (_, sample) in all(*driver) {
             for (file, template) in templates(&sample.stack(*driver)) {
                 known.entry(file.clone()).or_default().extend(declared(&template));
                 used.entry(file).or_default().extend(read(&template));
@@ -152,7 +153,7 @@ fn nested_types(request: &StackRequest, file: &str, resource: &Value) -> Vec<Str
 #[test]
 fn labels_reach_the_parameters_they_name() {
     for driver in DRIVERS {
-        let template = parse(&Sample::plain().stack(*driver).template);
+        let template = parse(&Sample::of(*driver).stack(*driver).template);
         for label in driver.labels() {
             let shape = &template["parameters"][label.parameter];
             assert!(shape.is_object(), "{}: {} fills no parameter", driver.name(), label.name);

@@ -107,9 +107,11 @@ impl Scope<'_> {
         let words: Vec<String> = path.as_array().unwrap().iter().map(plain).collect();
         let numbered = |format: fn(usize) -> String| (0..self.masters).map(format).collect::<Value>();
         match (words[0].as_str(), words[1].as_str()) {
-            ("kube_master_ports", "address") => numbered(|n| format!("10.0.0.{}", n + 5)),
-            ("kube_master_ports", "floating_address") => numbered(|n| format!("172.24.4.{}", n + 5)),
-            ("kube_master_ports", "port") => numbered(|n| format!("port-{n}")),
+            (ports, "address") if ports.ends_with("master_ports") => numbered(|n| format!("10.0.0.{}", n + 5)),
+            (ports, "floating_address") if ports.ends_with("master_ports") => {
+                numbered(|n| format!("172.24.4.{}", n + 5))
+            }
+            (ports, "port") if ports.ends_with("master_ports") => numbered(|n| format!("port-{n}")),
             (_, "curl_cli") => json!(format!(
                 "curl -i -X POST -H 'X-Auth-Token: {}' -H 'Content-Type: application/json' -H 'Accept: \
                  application/json' https://cloud.example:8004/v1/{}/stacks/blue/{}/resources/{}/signal",
@@ -190,6 +192,16 @@ impl<'a> Rendered<'a> {
         let text = properties.to_string().replace("%index%", &index.to_string());
         let template = parse(&self.request.files[definition["type"].as_str().unwrap()]);
         (template, serde_json::from_str(&text).unwrap())
+    }
+
+    /// Names of the groups of servers, which are those whose members have user data.
+    pub(super) fn groups(&self) -> Vec<String> {
+        let resources = self.template["resources"].as_object().unwrap().iter();
+        let of_servers = |resource: &Value| {
+            let kind = resource["properties"]["resource_def"]["type"].as_str();
+            kind.is_some_and(|kind| self.request.files[kind].contains("user_data:"))
+        };
+        resources.filter(|(_, resource)| of_servers(resource)).map(|(name, _)| name.clone()).collect()
     }
 
     /// User data of one server.

@@ -35,6 +35,12 @@ impl Sample {
         sample
     }
 
+    /// A plain cluster of that driver.
+    pub(super) fn of(driver: &dyn Driver) -> Self {
+        let (_, first) = all(driver).swap_remove(0);
+        first
+    }
+
     pub(super) fn input(&self) -> Input<'_> {
         Input {
             cluster: &self.cluster,
@@ -72,8 +78,15 @@ pub(super) fn other_value(label: &Label) -> String {
     }
 }
 
-/// What snapshots and generic tests run over: a name and an input.
-pub(super) fn all() -> Vec<(&'static str, Sample)> {
+/// What snapshots and generic tests run over: a name and an input, the first of them plain. Every driver has its own.
+pub(super) fn all(driver: &dyn Driver) -> Vec<(&'static str, Sample)> {
+    match driver.name() {
+        "k8s_fedora_atomic_v1" => kubernetes(),
+        name => panic!("{name} has no samples"),
+    }
+}
+
+fn kubernetes() -> Vec<(&'static str, Sample)> {
     let mut all = vec![("default", Sample::plain())];
     let mut add = |name, change: fn(&mut Sample)| all.push((name, Sample::with(change)));
     add("lb_octavia", |s| {

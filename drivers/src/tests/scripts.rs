@@ -12,6 +12,7 @@ use super::{
     hot::Rendered,
     samples::{all, atomic, every_label},
 };
+use crate::{DRIVERS, Driver, StackRequest};
 
 /// Nova's limit, for the text in base64.
 const USER_DATA_LIMIT: usize = 65_535;
@@ -43,6 +44,14 @@ fn shellcheck_finds_nothing() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// Every request each driver makes of its samples.
+fn requests() -> Vec<(String, StackRequest)> {
+    let of = |driver: &'static dyn Driver| {
+        all(driver).into_iter().map(move |(name, sample)| (format!("{} {name}", driver.name()), sample.stack(driver)))
+    };
+    DRIVERS.iter().flat_map(|driver| of(*driver)).collect()
+}
+
 fn assert_syntax(name: &str, text: &str) {
     let mut bash =
         Command::new("bash").args(["-n", "-s"]).stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -54,11 +63,10 @@ fn assert_syntax(name: &str, text: &str) {
 
 #[test]
 fn user_data_is_a_script_that_nova_takes() {
-    for (name, sample) in all() {
-        let request = sample.stack(atomic());
+    for (name, request) in requests() {
         let rendered = Rendered::new(&request);
-        for group in ["kube_masters", "kube_minions"] {
-            let text = rendered.user_data(group, 0);
+        for group in rendered.groups() {
+            let text = rendered.user_data(&group, 0);
             assert!(text.starts_with("#!/bin/bash\n"), "{name} {group}");
             assert!(text.len().div_ceil(3) * 4 < USER_DATA_LIMIT, "{name} {group}: {} bytes", text.len());
             assert_syntax(&format!("{name} {group}"), &text);
@@ -86,11 +94,10 @@ fn the_largest_user_data_still_fits() {
 
 #[test]
 fn every_placeholder_is_replaced() {
-    for (name, sample) in all() {
-        let request = sample.stack(atomic());
+    for (name, request) in requests() {
         let rendered = Rendered::new(&request);
-        for group in ["kube_masters", "kube_minions"] {
-            let text = rendered.user_data(group, 0);
+        for group in rendered.groups() {
+            let text = rendered.user_data(&group, 0);
             let left = text.lines().find(|line| {
                 let mut parts = line.split('@');
                 let inside = parts.nth(1).unwrap_or_default();

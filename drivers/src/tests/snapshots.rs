@@ -10,7 +10,7 @@ use super::{
     hot::Rendered,
     samples::{Sample, all, atomic},
 };
-use crate::StackRequest;
+use crate::{DRIVERS, StackRequest};
 
 fn shown(request: &StackRequest) -> Value {
     let parameters: BTreeMap<&String, Value> = request
@@ -30,8 +30,11 @@ fn shown(request: &StackRequest) -> Value {
 
 #[test]
 fn every_sample() {
-    for (name, sample) in all() {
-        insta::assert_json_snapshot!(format!("stack_{name}"), shown(&sample.stack(atomic())));
+    for driver in DRIVERS {
+        let prefix = if driver.name() == atomic().name() { "stack" } else { driver.name() };
+        for (name, sample) in all(*driver) {
+            insta::assert_json_snapshot!(format!("{prefix}_{name}"), shown(&sample.stack(*driver)));
+        }
     }
 }
 
