@@ -29,8 +29,6 @@ keystone_tables() {
 prepare_nova() {
     configure nova
     once schema-nova nova_tables
-    start_service nova-conductor
-    start_service nova-scheduler
     start_service nova-api
 }
 
