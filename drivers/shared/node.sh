@@ -25,6 +25,13 @@ step() {
     "$@"
 }
 
+# optional FUNCTION...: what only some clusters have; its script is part of the user data only there.
+optional() {
+    if declare -F "$1" >/dev/null; then
+        "$@"
+    fi
+}
+
 # retry TIMES COMMAND...: pauses 2, 4, 8 ... 30 seconds between the attempts. Never logs the arguments.
 retry() {
     local times=$1 pause=2 attempt

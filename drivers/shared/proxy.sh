@@ -6,10 +6,14 @@ own_networks() {
     ip -o -f inet address show scope global | awk '{print $4}' | paste -sd,
 }
 
+# full_no_proxy: every cluster has some of these addresses and networks, none has all.
 full_no_proxy() {
-    printf '%s' "${NO_PROXY:+$NO_PROXY,}localhost,127.0.0.1,169.254.169.254,.svc,.$DNS_CLUSTER_DOMAIN"
-    printf ',%s' "$KUBE_API_PRIVATE_ADDRESS" "$KUBE_API_PUBLIC_ADDRESS" "$MASTER_ADDRESSES" "$FIXED_NETWORK_CIDR" \
-        "$PODS_NETWORK_CIDR" "$PORTAL_NETWORK_CIDR" "$(own_networks)"
+    local name list="${NO_PROXY:+$NO_PROXY,}localhost,127.0.0.1,169.254.169.254"
+    list+=${DNS_CLUSTER_DOMAIN:+,.svc,.$DNS_CLUSTER_DOMAIN}
+    for name in {KUBE_,}API_{PRIVATE,PUBLIC}_ADDRESS MASTER_ADDRESSES {FIXED,PODS,PORTAL}_NETWORK_CIDR; do
+        list+=${!name:+,${!name}}
+    done
+    printf '%s,%s' "$list" "$(own_networks)"
 }
 
 configure_proxy() {

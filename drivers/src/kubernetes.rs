@@ -5,7 +5,7 @@ use domain::{Cluster, Error, NodeGroup, Role};
 use crate::{
     Form, Input, Label, Outputs,
     label::{label, renamed, switch},
-    params::{Parameters, Put, group},
+    params::{Parameters, Put, first, group},
 };
 
 /// Admission plug-ins, in the order of Kubernetes 1.11's recommendation.
@@ -149,10 +149,6 @@ fn api_port(input: &Input<'_>) -> Result<i64, Error> {
     }
 }
 
-fn first<'a>(options: &[&'a Option<String>]) -> Option<&'a str> {
-    options.iter().find_map(|option| option.as_deref().filter(|text| !text.is_empty()))
-}
-
 fn network_driver<'a>(input: &Input<'a>) -> &'a str {
     input.template.network_driver.as_deref().filter(|name| !name.is_empty()).unwrap_or("flannel")
 }
@@ -180,8 +176,8 @@ pub(crate) fn outputs(stack: &Outputs, cluster: &mut Cluster, groups: &mut [Node
     if let Some(address) = stack.text("api_address") {
         cluster.api_address = Some(address.to_owned());
     }
-    let masters = addresses(stack, "kube_masters")?;
-    let workers = addresses(stack, "kube_minions")?;
+    let masters = stack.addresses("kube_masters")?;
+    let workers = stack.addresses("kube_minions")?;
     let version = stack.parameter("kube_tag").map(str::to_owned);
     for group in groups.iter_mut().filter(|group| group.is_default) {
         group.node_addresses = if group.role() == Role::Master { masters.clone() } else { workers.clone() };
@@ -192,9 +188,4 @@ pub(crate) fn outputs(stack: &Outputs, cluster: &mut Cluster, groups: &mut [Node
     }
     cluster.container_version = Some(CONTAINER_VERSION.to_owned());
     Ok(())
-}
-
-fn addresses(stack: &Outputs, key: &str) -> Result<Vec<String>, Error> {
-    let public = stack.list(key)?;
-    if public.is_empty() { stack.list(&format!("{key}_private")) } else { Ok(public) }
 }

@@ -11,6 +11,7 @@ mod driver;
 mod input;
 mod kubernetes;
 mod label;
+mod mesos;
 mod outputs;
 mod params;
 mod registry;

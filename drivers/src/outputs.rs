@@ -47,6 +47,12 @@ impl Outputs {
         }
     }
 
+    /// Addresses of a group of nodes: the public ones under `key`, or where there are none the private ones.
+    pub(crate) fn addresses(&self, key: &str) -> Result<Vec<String>, Error> {
+        let public = self.list(key)?;
+        if public.is_empty() { self.list(&format!("{key}_private")) } else { Ok(public) }
+    }
+
     /// A stack parameter in Heat's text form.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {

@@ -143,6 +143,11 @@ pub(crate) fn group<'a>(input: &Input<'a>, role: Role) -> Result<&'a NodeGroup, 
     })
 }
 
+/// The first of them that is given and not empty.
+pub(crate) fn first<'a>(options: &[&'a Option<String>]) -> Option<&'a str> {
+    options.iter().find_map(|option| option.as_deref().filter(|text| !text.is_empty()))
+}
+
 fn image<'a>(input: &Input<'a>) -> Result<&'a str, Error> {
     let own = group(input, Role::Master)?.image_id.as_deref();
     Ok(own.filter(|id| !id.is_empty()).unwrap_or(&input.template.image_id))

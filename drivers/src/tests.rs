@@ -2,6 +2,7 @@
 
 mod generic;
 mod hot;
+mod mesos;
 mod rules;
 mod run;
 mod samples;

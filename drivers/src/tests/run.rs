@@ -13,10 +13,16 @@ use super::{
     hot::Rendered,
     samples::{Sample, atomic, every_label},
 };
+use crate::Driver;
 
-/// Runs `commands` after the functions of the named scripts, with the parameters of a node already read.
+/// Runs `commands` on a node of the atomic driver.
 fn run(sample: &Sample, group: &str, scripts: &[&str], commands: &str) -> Output {
-    let request = sample.stack(atomic());
+    run_of(atomic(), sample, group, scripts, commands)
+}
+
+/// Runs `commands` after the functions of the named scripts, with the parameters of a node of the driver already read.
+pub(super) fn run_of(driver: &dyn Driver, sample: &Sample, group: &str, scripts: &[&str], commands: &str) -> Output {
+    let request = sample.stack(driver);
     let user_data = Rendered::new(&request).user_data(group, 0);
     let mut text = String::new();
     for line in user_data.lines().take_while(|line| !line.starts_with("set -euo")) {
@@ -26,7 +32,7 @@ fn run(sample: &Sample, group: &str, scripts: &[&str], commands: &str) -> Output
     }
     text.push_str("set -euo pipefail\n");
     for name in scripts {
-        text.push_str(&source(name));
+        text.push_str(&source(driver, name));
     }
     text.push_str("sleep() { :; }\n");
     text.push_str(commands);
@@ -38,16 +44,16 @@ fn is_name(text: &str) -> bool {
 }
 
 /// A script without the lines that act instead of defining.
-fn source(name: &str) -> String {
+fn source(driver: &dyn Driver, name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let own = root.join("coe/k8s_fedora_atomic_v1/templates").join(name);
+    let own = root.join("coe").join(driver.name()).join("templates").join(name);
     let text = fs::read_to_string(own).or_else(|_| fs::read_to_string(root.join("shared").join(name))).unwrap();
     let acts = ["step \"", "apply_extras", "load_parameters", "trap finish", "    \"--node-labels"];
     let kept = text.lines().filter(|line| !acts.iter().any(|act| line.starts_with(act) && !line.ends_with('{')));
     kept.fold(String::new(), |all, line| all + line + "\n")
 }
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     text
@@ -117,7 +123,7 @@ fn parameters_are_data_and_nothing_in_them_is_executed() {
     let hostile = r#"$(touch pwned) `id` "quoted" 'single' \back; a=b"#;
     fs::write(&file, format!("KUBELET_OPTIONS={hostile}\nnot a parameter\nEMPTY=\n")).unwrap();
     let path = file.to_str().unwrap();
-    let script = source("node.sh").replace("/etc/sysconfig/heat-params", path);
+    let script = source(atomic(), "node.sh").replace("/etc/sysconfig/heat-params", path);
     let reader = script.split("load_parameters() {").nth(1).unwrap().split("\n}\n").next().unwrap();
     let text = format!(
         "set -eu\nload_parameters() {{{reader}\n}}\nload_parameters\nprintf '%s|%s' \"$KUBELET_OPTIONS\" \"$EMPTY\""

@@ -5,6 +5,8 @@ use domain::{Cluster, ClusterTemplate, Labels, NodeGroup, Secret, Status};
 
 use crate::{Driver, Facts, GivenSubnet, Input, Label, StackRequest, driver_named, label::Form};
 
+pub(super) mod mesos;
+
 /// A cluster with everything around it.
 #[derive(Clone)]
 pub(super) struct Sample {
@@ -82,6 +84,7 @@ pub(super) fn other_value(label: &Label) -> String {
 pub(super) fn all(driver: &dyn Driver) -> Vec<(&'static str, Sample)> {
     match driver.name() {
         "k8s_fedora_atomic_v1" => kubernetes(),
+        "mesos_ubuntu_v1" => mesos::all(),
         name => panic!("{name} has no samples"),
     }
 }

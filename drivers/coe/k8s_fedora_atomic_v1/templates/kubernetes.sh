@@ -2,13 +2,6 @@
 # Kubelet and kube-proxy, which every node runs, and what all components of Kubernetes share.
 export KUBELET_CLOUD="" CONTROLLER_CLOUD=""
 
-# optional FUNCTION...: what only some clusters have; its script is part of the user data only there.
-optional() {
-    if declare -F "$1" >/dev/null; then
-        "$@"
-    fi
-}
-
 # kubeconfig FILE USER CERTIFICATE SERVER
 kubeconfig() {
     local tls="" user=""

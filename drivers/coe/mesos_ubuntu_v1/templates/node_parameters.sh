@@ -1,0 +1,9 @@
+# shellcheck shell=bash
+# Values of this one node.
+cat >>/etc/sysconfig/heat-params <<'END_OF_PARAMETERS'
+INSTANCE_NAME=@INSTANCE_NAME@
+NODE_IP=@NODE_IP@
+DOCKER_VOLUME=@DOCKER_VOLUME@
+WAIT_CURL=@WAIT_CURL@
+WAIT_CREDENTIALS=@WAIT_CREDENTIALS@
+END_OF_PARAMETERS
