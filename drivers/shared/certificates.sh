@@ -72,7 +72,7 @@ CONFIGURATION
 
 get_ca() {
     mkdir -p "$CERTIFICATES"
-    chmod 0755 /etc/kubernetes "$CERTIFICATES"
+    chmod 0755 "${CERTIFICATES%/*}" "$CERTIFICATES"
     retry 15 fetch_ca || fail "the service did not give the CA of the cluster"
 }
 

@@ -16,6 +16,7 @@ mod outputs;
 mod params;
 mod registry;
 mod stack;
+mod swarm;
 mod templates;
 #[cfg(test)]
 mod tests;

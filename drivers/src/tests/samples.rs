@@ -6,6 +6,7 @@ use domain::{Cluster, ClusterTemplate, Labels, NodeGroup, Secret, Status};
 use crate::{Driver, Facts, GivenSubnet, Input, Label, StackRequest, driver_named, label::Form};
 
 pub(super) mod mesos;
+pub(super) mod swarm;
 
 /// A cluster with everything around it.
 #[derive(Clone)]
@@ -85,6 +86,7 @@ pub(super) fn all(driver: &dyn Driver) -> Vec<(&'static str, Sample)> {
     match driver.name() {
         "k8s_fedora_atomic_v1" => kubernetes(),
         "mesos_ubuntu_v1" => mesos::all(),
+        "swarm_fedora_atomic_v1" | "swarm_fedora_atomic_v2" => swarm::all(driver),
         name => panic!("{name} has no samples"),
     }
 }

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # etcd on a master. The members know each other from the start, by the addresses of all masters; a discovery service is
 # used only when the user names one.
+NODE_IP=${NODE_IP:-$KUBE_NODE_IP}
 
 etcd_protocol() {
     if is_true "$TLS_DISABLED"; then echo http; else echo https; fi
@@ -18,7 +19,7 @@ initial_cluster() {
 configure_etcd() {
     local protocol
     protocol=$(etcd_protocol)
-    if [[ -n $ETCD_VOLUME ]]; then
+    if [[ -n ${ETCD_VOLUME:-} ]]; then
         mount_volume "$ETCD_VOLUME" /var/lib/etcd
     fi
     system_container etcd "$(image openstackmagnum/ etcd "$ETCD_TAG")"
@@ -27,11 +28,11 @@ configure_etcd() {
     fi
     mkdir -p /etc/etcd
     {
-        printf 'ETCD_NAME="%s"\nETCD_DATA_DIR="/var/lib/etcd/default.etcd"\n' "$KUBE_NODE_IP"
-        printf 'ETCD_LISTEN_CLIENT_URLS="%s://%s:2379,http://127.0.0.1:2379"\n' "$protocol" "$KUBE_NODE_IP"
-        printf 'ETCD_ADVERTISE_CLIENT_URLS="%s://%s:2379"\n' "$protocol" "$KUBE_NODE_IP"
-        printf 'ETCD_LISTEN_PEER_URLS="%s://%s:2380"\n' "$protocol" "$KUBE_NODE_IP"
-        printf 'ETCD_INITIAL_ADVERTISE_PEER_URLS="%s://%s:2380"\n' "$protocol" "$KUBE_NODE_IP"
+        printf 'ETCD_NAME="%s"\nETCD_DATA_DIR="/var/lib/etcd/default.etcd"\n' "$NODE_IP"
+        printf 'ETCD_LISTEN_CLIENT_URLS="%s://%s:2379,http://127.0.0.1:2379"\n' "$protocol" "$NODE_IP"
+        printf 'ETCD_ADVERTISE_CLIENT_URLS="%s://%s:2379"\n' "$protocol" "$NODE_IP"
+        printf 'ETCD_LISTEN_PEER_URLS="%s://%s:2380"\n' "$protocol" "$NODE_IP"
+        printf 'ETCD_INITIAL_ADVERTISE_PEER_URLS="%s://%s:2380"\n' "$protocol" "$NODE_IP"
         if [[ -n $ETCD_DISCOVERY_URL ]]; then
             printf 'ETCD_DISCOVERY="%s"\n' "$ETCD_DISCOVERY_URL"
             [[ -z ${HTTP_PROXY:-} ]] || printf 'ETCD_DISCOVERY_PROXY="%s"\n' "$HTTP_PROXY"

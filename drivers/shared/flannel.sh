@@ -1,11 +1,13 @@
 # shellcheck shell=bash
 # Flannel: its settings in etcd (by masters), its daemon, and docker's bridge on the node's part of the network.
 FLANNEL_KEY=/atomic.io/network
+FLANNEL_CERTIFICATE=${FLANNEL_CERTIFICATE:-proxy}
 
 etcd_client() {
     local options=(--silent --fail --max-time 15 --noproxy '*')
     if ! is_true "$TLS_DISABLED"; then
-        options+=(--cacert "$CERTIFICATES/ca.crt" --cert "$CERTIFICATES/proxy.crt" --key "$CERTIFICATES/proxy.key")
+        options+=(--cacert "$CERTIFICATES/ca.crt" --cert "$CERTIFICATES/$FLANNEL_CERTIFICATE.crt"
+            --key "$CERTIFICATES/$FLANNEL_CERTIFICATE.key")
     fi
     curl "${options[@]}" "$@"
 }
@@ -55,9 +57,9 @@ configure_flannel() {
     system_container flanneld "$(image openstackmagnum/ flannel "$FLANNEL_TAG")"
     if [[ $role != master ]] && ! is_true "$TLS_DISABLED"; then
         install -d -m 0755 /etc/flanneld/certs
-        cp -p "$CERTIFICATES"/{ca.crt,proxy.crt,proxy.key} /etc/flanneld/certs/
-        tls="-etcd-cafile /etc/flanneld/certs/ca.crt -etcd-certfile /etc/flanneld/certs/proxy.crt"
-        tls+=" -etcd-keyfile /etc/flanneld/certs/proxy.key"
+        cp -p "$CERTIFICATES"/{ca.crt,"$FLANNEL_CERTIFICATE".{crt,key}} /etc/flanneld/certs/
+        tls="-etcd-cafile /etc/flanneld/certs/ca.crt -etcd-certfile /etc/flanneld/certs/$FLANNEL_CERTIFICATE.crt"
+        tls+=" -etcd-keyfile /etc/flanneld/certs/$FLANNEL_CERTIFICATE.key"
     fi
     printf 'FLANNEL_ETCD_ENDPOINTS="%s"\nFLANNEL_ETCD_PREFIX="%s"\nFLANNEL_OPTIONS="-ip-masq %s"\n' \
         "$endpoints" "$FLANNEL_KEY" "$tls" >/etc/sysconfig/flanneld
