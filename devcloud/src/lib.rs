@@ -6,9 +6,9 @@
 //! API address. Nothing here knows the product under test: it is driven by HTTP alone.
 //!
 //! Simpler than a real cloud: a stack's resources exist as soon as the request is answered and only its status takes time;
-//! a stack's resources are built in order, so a failure leaves the later ones out; wait conditions and software deployments
-//! always succeed; no packet flows but to the played API servers, for whose sake addresses lie in 127.0.0.0/8 where nodes
-//! are played.
+//! a stack's resources are built in order, so a failure leaves the later ones out; software deployments always succeed, and
+//! so do wait conditions unless they are told to wait; no packet flows but to the played API servers, for whose sake
+//! addresses lie in 127.0.0.0/8 where nodes are played. docs/SIMULATION.md tells what differs from the real services.
 
 mod barbican;
 mod calls;
