@@ -9,6 +9,7 @@ mod contents;
 #[path = "../../../tests/database/mod.rs"]
 mod database;
 mod documents;
+mod mesos;
 mod oddities;
 mod refusals;
 mod templates;

@@ -21,9 +21,9 @@ settings! {
         swarm_allowed_network_drivers: Vec<String> = "all", old "baymodel.swarm_allowed_network_drivers";
         /// Network driver of a Swarm template that names none. There is no driver for Swarm yet.
         swarm_default_network_driver: String = "docker", old "baymodel.swarm_default_network_driver";
-        /// Network drivers a Mesos template may name; `all` lifts the limit. There is no driver for Mesos yet.
+        /// Network drivers a Mesos template may name; `all` lifts the limit.
         mesos_allowed_network_drivers: Vec<String> = "all", old "baymodel.mesos_allowed_network_drivers";
-        /// Network driver of a Mesos template that names none. There is no driver for Mesos yet.
+        /// Network driver of a Mesos template that names none.
         mesos_default_network_driver: String = "docker", old "baymodel.mesos_default_network_driver";
     }
 

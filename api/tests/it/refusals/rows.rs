@@ -292,7 +292,7 @@ fn patches() -> Vec<Row> {
         replace("/v1/clustertemplates/free", "/image_id", json!("ubuntu-mesos"), 400, "ubuntu"),
         replace("/v1/clustertemplates/free", "/flavor_id", json!("nothing"), 400, "flavor_id"),
         replace("/v1/clustertemplates/free", "/network_driver", json!("docker"), 400, "network_driver"),
-        replace("/v1/clustertemplates/free", "/coe", json!("mesos"), 400, "coe"),
+        replace("/v1/clustertemplates/free", "/coe", json!("mesos"), 400, "network_driver"),
         replace("/v1/clustertemplates/free", "/docker_volume_size", json!("x"), 400, "docker_volume_size"),
         replace("/v1/clustertemplates/free", "/tls_disabled", json!("maybe"), 400, "tls_disabled"),
         replace("/v1/clustertemplates/theirs", "/name", json!("mine"), 404, "theirs"),
