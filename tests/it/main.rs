@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
 mod arrows;
+mod coes;
 mod crash;
 #[path = "../database/mod.rs"]
 mod database;

@@ -1,0 +1,71 @@
+//! Every driver: its clusters are built, resized and deleted without a trace.
+
+use domain::Options;
+use drivers::{DRIVERS, Driver};
+use serde_json::{Value, json};
+
+use crate::world::World;
+
+/// An image of the simulated cloud with that distribution.
+fn image(distro: &str) -> &'static str {
+    match distro {
+        "fedora-atomic" => "fedora-atomic-27",
+        "fedora-coreos" => "fedora-coreos-38",
+        "ubuntu" => "ubuntu-mesos",
+        other => panic!("the simulated cloud has no image of {other}"),
+    }
+}
+
+/// A template with everything the driver has a resource for.
+fn template(driver: &dyn Driver) -> Value {
+    let served = driver.provides()[0];
+    let volume = driver.plugins().volume.first();
+    json!({
+        "name": driver.name(), "coe": served.coe, "image_id": image(served.os), "external_network_id": "public",
+        "keypair_id": "testkey", "flavor_id": "m1.small", "master_flavor_id": "m1.small", "docker_volume_size": 5,
+        "docker_storage_driver": "overlay2", "volume_driver": volume, "network_driver": driver.plugins().network[0],
+        "master_lb_enabled": driver.multi_master(), "tls_disabled": served.coe == "mesos",
+    })
+}
+
+async fn live(world: &World, driver: &dyn Driver) {
+    let name = driver.name();
+    let (status, answer) = world.send("POST", "/clustertemplates", Some(template(driver))).await;
+    assert_eq!(status, 201, "{name}: {answer}");
+    let before = world.cloud.census();
+    let masters = if driver.multi_master() { 3 } else { 1 };
+    let body = json!({"name": name, "cluster_template_id": name, "node_count": 1, "master_count": masters});
+    let (status, answer) = world.send("POST", "/clusters", Some(body)).await;
+    assert_eq!(status, 202, "{name}: {answer}");
+    let uuid = answer["uuid"].as_str().unwrap();
+    world.run_until_idle(&world.engine()).await;
+    let cluster = world.cluster(uuid).await.unwrap();
+    assert_eq!(cluster["status"], "CREATE_COMPLETE", "{name}: {cluster}");
+    assert!(cluster["api_address"].as_str().is_some_and(|address| !address.is_empty()), "{name}: {cluster}");
+    assert_eq!(cluster["master_addresses"].as_array().map(Vec::len), Some(masters), "{name}: {cluster}");
+    for count in [3, 1] {
+        world.accept_resize(uuid, count).await;
+        world.run_until_idle(&world.engine()).await;
+        let cluster = world.cluster(uuid).await.unwrap();
+        assert_eq!(cluster["status"], "UPDATE_COMPLETE", "{name}: {cluster}");
+        assert_eq!(
+            cluster["node_addresses"].as_array().map(Vec::len),
+            usize::try_from(count).ok(),
+            "{name}: {cluster}"
+        );
+    }
+    world.accept_delete(uuid).await;
+    world.run_until_idle(&world.engine()).await;
+    assert!(world.cluster(uuid).await.is_none(), "{name}");
+    assert_eq!(world.cloud.census(), before, "{name}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_driver_builds_resizes_and_deletes() {
+    let world = World::new().await;
+    let off = Options::default().drivers.disabled_drivers;
+    for driver in DRIVERS.iter().filter(|driver| !off.iter().any(|name| name == driver.name())) {
+        live(&world, *driver).await;
+    }
+    world.end().await;
+}
