@@ -6,6 +6,8 @@
 //! that is sent under the name `x.yaml`. A reference that leads nowhere fails the build.
 //!
 //! Scripts are embedded without comments, blank lines and indentation: Nova takes 64 KiB of user data, base64 included.
+//! A file `x.bundle` lists scripts, one a line; what is embedded is all of them as one, packed with gzip and written in
+//! base64, which is how Ignition takes a file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -13,8 +15,12 @@ use std::{
     error::Error,
     fmt::Write as _,
     fs,
+    io::Write as _,
     path::{Path, PathBuf},
 };
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use flate2::{Compression, GzBuilder};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -31,7 +37,7 @@ fn main() -> Result<()> {
     for folder in driver_folders(&root.join("coe"))? {
         let name = folder.file_name().and_then(|n| n.to_str()).ok_or("driver folder without a name")?.to_owned();
         let files = referenced(&folder.join("templates"), &root.join("shared"))?;
-        write_driver(&mut text, &name, &folder, &files)?;
+        write_driver(&mut text, &name, &folder, &root.join("shared"), &files)?;
         drivers.push(name);
     }
     writeln!(text, "/// Every driver of this build, in the order of their names.")?;
@@ -55,7 +61,7 @@ fn driver_folders(coe: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
-fn write_driver(text: &mut String, name: &str, folder: &Path, files: &Files) -> Result<()> {
+fn write_driver(text: &mut String, name: &str, folder: &Path, shared: &Path, files: &Files) -> Result<()> {
     writeln!(text, "#[path = {:?}]\nmod {name};", folder.join("driver.rs"))?;
     writeln!(
         text,
@@ -64,7 +70,13 @@ fn write_driver(text: &mut String, name: &str, folder: &Path, files: &Files) -> 
     )?;
     writeln!(text, "    template: include_str!({:?}),\n    files: &[", folder.join("templates/cluster.yaml"))?;
     for ((file, variant), path) in files {
-        let path = if file.ends_with(".sh") { &embedded_script(name, file, path)? } else { path };
+        let path = if file.ends_with(".sh") {
+            &embed(name, file, &bare(&fs::read_to_string(path)?))?
+        } else if file.ends_with(".bundle") {
+            &embed(name, file, &packed(&bundled(path, &folder.join("templates"), shared)?)?)?
+        } else {
+            path
+        };
         writeln!(
             text,
             "        crate::templates::File {{ name: {file:?}, variant: {variant:?}, text: include_str!({path:?}) }},"
@@ -74,11 +86,29 @@ fn write_driver(text: &mut String, name: &str, folder: &Path, files: &Files) -> 
     Ok(())
 }
 
-/// Writes the script without what only people need, and answers where.
-fn embedded_script(driver: &str, file: &str, path: &Path) -> Result<PathBuf> {
+/// Writes a text that is made here, and answers where.
+fn embed(driver: &str, file: &str, text: &str) -> Result<PathBuf> {
     let target = Path::new(&env::var("OUT_DIR")?).join(format!("{driver}-{file}"));
-    fs::write(&target, bare(&fs::read_to_string(path)?))?;
+    fs::write(&target, text)?;
     Ok(target)
+}
+
+/// The scripts a bundle lists, as one script.
+fn bundled(list: &Path, templates: &Path, shared: &Path) -> Result<String> {
+    let mut text = "#!/bin/bash\n".to_owned();
+    for name in fs::read_to_string(list)?.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
+        let found = locate(name, templates, shared)?;
+        let (_, path) = found.first().ok_or_else(|| format!("{}: no script {name:?}", list.display()))?;
+        text.push_str(&bare(&fs::read_to_string(path)?));
+    }
+    Ok(text)
+}
+
+/// gzip in base64. No time goes in, so that equal scripts give equal stacks.
+fn packed(text: &str) -> Result<String> {
+    let mut writer = GzBuilder::new().write(Vec::new(), Compression::best());
+    writer.write_all(text.as_bytes())?;
+    Ok(BASE64_STANDARD.encode(writer.finish()?))
 }
 
 /// Without comment lines, blank lines and indentation; texts between `<<WORD` and `WORD` stay as they are.

@@ -54,6 +54,8 @@ pub enum Form {
     OneOf(&'static [&'static str]),
     /// Start of an image name: ends in `/`.
     Prefix,
+    /// Where files are fetched from: http or https, no slash at the end.
+    Url,
 }
 
 /// Spellings Heat takes for true (`heat/engine/parameters.py` uses oslo's strict booleans).
@@ -108,6 +110,7 @@ impl Form {
             Self::Tag => is_tag(text),
             Self::OneOf(words) => words.contains(&text),
             Self::Prefix => text.ends_with('/') && !text.contains(char::is_whitespace),
+            Self::Url => is_url(text),
         };
         (!fine).then(|| self.fix())
     }
@@ -122,8 +125,15 @@ impl Form {
             Self::Tag => "use the tag of an image such as v1.11.6; latest is not a version".to_owned(),
             Self::OneOf(words) => format!("use one of {}", words.join(", ")),
             Self::Prefix => "use a prefix of image names that ends with a slash".to_owned(),
+            Self::Url => "use a URL such as https://mirror.example/kubernetes, without a slash at its end".to_owned(),
         }
     }
+}
+
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.ends_with('/'))
+        && text.chars().all(|c| c.is_ascii_graphic() && !"\"'\\<>".contains(c))
 }
 
 fn is_cidr(text: &str) -> bool {
@@ -156,6 +166,7 @@ mod tests {
             (Form::Tag, "v1.11.6"),
             (Form::OneOf(&["udp", "vxlan"]), "vxlan"),
             (Form::Prefix, "mirror.example:5000/kube/"),
+            (Form::Url, "https://mirror.example/kubernetes"),
         ];
         for (form, text) in right {
             assert_eq!(form.fault(text), None, "{form:?} {text}");
@@ -172,6 +183,9 @@ mod tests {
             (Form::Tag, "v1 $(id)"),
             (Form::OneOf(&["udp", "vxlan"]), "VXLAN"),
             (Form::Prefix, "mirror.example:5000/kube"),
+            (Form::Url, "mirror.example"),
+            (Form::Url, "https://mirror.example/"),
+            (Form::Url, "https://mirror example"),
         ];
         for (form, text) in wrong {
             assert!(form.fault(text).is_some(), "{form:?} {text}");

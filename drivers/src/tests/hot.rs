@@ -36,6 +36,12 @@ pub(super) fn plain(value: &Value) -> String {
     }
 }
 
+/// Longer words first, and what one word put in is not searched for another.
+fn replaced(text: &str, words: &[(&str, String)]) -> String {
+    let Some(((word, value), rest)) = words.split_first() else { return text.to_owned() };
+    text.split(word).map(|part| replaced(part, rest)).collect::<Vec<_>>().join(value)
+}
+
 /// Parameters, conditions and attributes of one template.
 struct Scope<'a> {
     parameters: Map<String, Value>,
@@ -78,12 +84,17 @@ impl Scope<'_> {
                 plain(&both[1]).split(&plain(&both[0])).collect()
             }
             "str_replace" => {
-                let mut text = plain(&self.eval(&arguments["template"]));
+                let text = plain(&self.eval(&arguments["template"]));
+                let mut words: Vec<(&str, String)> = Vec::new();
                 for (word, item) in arguments["params"].as_object()? {
-                    assert!(text.contains(word.as_str()), "{word} is not in the text it should be replaced in");
-                    text = text.replace(word, &plain(&self.eval(item)));
+                    assert!(
+                        !word.starts_with('@') || text.contains(word.as_str()),
+                        "{word} is not in the text it should be replaced in"
+                    );
+                    words.push((word, plain(&self.eval(item))));
                 }
-                json!(text)
+                words.sort_by_key(|(word, _)| std::cmp::Reverse(word.len()));
+                json!(replaced(&text, &words))
             }
             _ => return None,
         })

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::{
     hot::Rendered,
+    ignition::readable,
     samples::{Sample, atomic, every_label},
 };
 use crate::Driver;
@@ -23,7 +24,7 @@ fn run(sample: &Sample, group: &str, scripts: &[&str], commands: &str) -> Output
 /// Runs `commands` after the functions of the named scripts, with the parameters of a node of the driver already read.
 pub(super) fn run_of(driver: &dyn Driver, sample: &Sample, group: &str, scripts: &[&str], commands: &str) -> Output {
     let request = sample.stack(driver);
-    let user_data = Rendered::new(&request).user_data(group, 0);
+    let user_data = readable(&Rendered::new(&request).user_data(group, 0));
     let mut text = String::new();
     for line in user_data.lines().take_while(|line| !line.starts_with("set -euo")) {
         if let Some((name, value)) = line.split_once('=').filter(|(name, _)| is_name(name)) {

@@ -5,6 +5,7 @@ use domain::{Cluster, ClusterTemplate, Labels, NodeGroup, Secret, Status};
 
 use crate::{Driver, Facts, GivenSubnet, Input, Label, StackRequest, driver_named, label::Form};
 
+pub(super) mod coreos;
 pub(super) mod mesos;
 pub(super) mod swarm;
 
@@ -78,6 +79,7 @@ pub(super) fn other_value(label: &Label) -> String {
         Form::Tag => "v9.9.9".to_owned(),
         Form::OneOf(words) => (*words.last().unwrap()).to_owned(),
         Form::Prefix => "mirror.example:5000/kube/".to_owned(),
+        Form::Url => "https://mirror.example/files".to_owned(),
     }
 }
 
@@ -85,6 +87,7 @@ pub(super) fn other_value(label: &Label) -> String {
 pub(super) fn all(driver: &dyn Driver) -> Vec<(&'static str, Sample)> {
     match driver.name() {
         "k8s_fedora_atomic_v1" => kubernetes(),
+        "k8s_fedora_coreos_v1" => coreos::all(),
         "mesos_ubuntu_v1" => mesos::all(),
         "swarm_fedora_atomic_v1" | "swarm_fedora_atomic_v2" => swarm::all(driver),
         name => panic!("{name} has no samples"),

@@ -10,6 +10,7 @@ use std::{
 
 use super::{
     hot::Rendered,
+    ignition::readable,
     samples::{all, atomic, every_label},
 };
 use crate::{DRIVERS, Driver, StackRequest};
@@ -67,9 +68,11 @@ fn user_data_is_a_script_that_nova_takes() {
         let rendered = Rendered::new(&request);
         for group in rendered.groups() {
             let text = rendered.user_data(&group, 0);
-            assert!(text.starts_with("#!/bin/bash\n"), "{name} {group}");
+            assert!(text.starts_with("#!/bin/bash\n") || text.starts_with("{\n"), "{name} {group}");
             assert!(text.len().div_ceil(3) * 4 < USER_DATA_LIMIT, "{name} {group}: {} bytes", text.len());
-            assert_syntax(&format!("{name} {group}"), &text);
+            let readable = readable(&text);
+            let script = &readable[readable.find("#!/bin/bash\n").unwrap()..];
+            assert_syntax(&format!("{name} {group}"), script);
         }
     }
 }
@@ -97,7 +100,7 @@ fn every_placeholder_is_replaced() {
     for (name, request) in requests() {
         let rendered = Rendered::new(&request);
         for group in rendered.groups() {
-            let text = rendered.user_data(&group, 0);
+            let text = readable(&rendered.user_data(&group, 0));
             let left = text.lines().find(|line| {
                 let mut parts = line.split('@');
                 let inside = parts.nth(1).unwrap_or_default();

@@ -1,0 +1,193 @@
+//! Kubernetes on Fedora CoreOS virtual machines, in a version that is maintained.
+//!
+//! One stack, as with Fedora Atomic, and Ignition instead of cloud-init: everything a node needs to know and to do is in
+//! its user data, and it reports by itself (see `docs/adr/0011-nodes-on-coreos.md`).
+
+use std::sync::LazyLock;
+
+use domain::{Cluster, Error, NodeGroup, Role};
+
+use crate::{
+    Check, Driver, Form, Input, Label, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
+    params::{self, Parameters, Put},
+    registry::K8S_FEDORA_COREOS_V1,
+};
+
+mod versions;
+
+/// The driver of the folder this file lies in.
+pub(crate) struct K8sFedoraCoreos;
+
+pub(crate) static DRIVER: K8sFedoraCoreos = K8sFedoraCoreos;
+
+static LABELS: LazyLock<Vec<Label>> = LazyLock::new(|| {
+    let replaced = |name: &str| versions::NOT_HERE.contains(&name) || versions::OWN.iter().any(|own| own.name == name);
+    let shared = kubernetes::LABELS.iter().filter(|label| !replaced(label.name));
+    shared.chain(versions::OWN).copied().collect()
+});
+
+/// What the shared blocks send and nothing here reads: containerd has one way to store layers, the API always has TLS,
+/// and cloud provider and Cinder CSI find out by themselves which APIs there are.
+const NOT_ON_NODES: [&str; 7] = [
+    "block_storage_version",
+    "cgroup_driver",
+    "docker_storage_driver",
+    "kube_version",
+    "loadbalancing_protocol",
+    "tls_disabled",
+    "username",
+];
+
+/// What reaches the nodes and does not come from a label.
+const WRITTEN: [&str; 10] = [
+    "auth_url",
+    "external_network",
+    "http_proxy",
+    "https_proxy",
+    "insecure_registry_url",
+    "magnum_url",
+    "no_proxy",
+    "region_name",
+    "registry_container",
+    "swift_region",
+];
+
+impl Driver for K8sFedoraCoreos {
+    fn name(&self) -> &'static str {
+        "k8s_fedora_coreos_v1"
+    }
+
+    fn provides(&self) -> &'static [Provides] {
+        &[Provides { server_type: "vm", os: "fedora-coreos", coe: "kubernetes" }]
+    }
+
+    fn labels(&self) -> &'static [Label] {
+        &LABELS
+    }
+
+    fn plugins(&self) -> Plugins {
+        Plugins { network: &["flannel", "calico"], volume: &["cinder"] }
+    }
+
+    fn multi_master(&self) -> bool {
+        true
+    }
+
+    fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
+        check::labels(self.labels(), given.labels)?;
+        readable(self.labels(), given)?;
+        always_tls(given)?;
+        layers(given)?;
+        check::docker_volume(given)?;
+        let warnings = [check::masters(given, self.multi_master())?, check::cloud_access(given)?];
+        Ok(warnings.into_iter().flatten().collect())
+    }
+
+    fn stack(&self, input: &Input<'_>) -> Result<StackRequest, Error> {
+        let mut parameters = params::base(input)?;
+        parameters.extend(params::network(input)?);
+        parameters.extend(params::volumes(input));
+        parameters.extend(kubernetes::kubernetes(input)?);
+        parameters.retain(|name, _| !NOT_ON_NODES.contains(&name.as_str()));
+        parameters.put("minions_to_remove", input.removals);
+        parameters.extend(groups(input)?);
+        params::add_labels(&mut parameters, self.labels(), input);
+        for name in WRITTEN {
+            let text = parameters.get(name).and_then(|value| value.as_str()).unwrap_or_default();
+            ascii(name, text)?;
+        }
+        let balancer = if input.facts.octavia { "octavia" } else { "neutron" };
+        Ok(params::request(input, &K8S_FEDORA_COREOS_V1, balancer, parameters))
+    }
+
+    fn resize(&self, input: &Input<'_>) -> Result<StackRequest, Error> {
+        Ok(params::patch(input, kubernetes::resize(input)?))
+    }
+
+    fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
+        kubernetes::outputs(stack, cluster, groups)?;
+        cluster.container_version = None;
+        for group in groups.iter_mut().filter(|group| group.is_default) {
+            let own = if group.role() == Role::Master { "master_kube_tag" } else { "minion_kube_tag" };
+            group.version = stack.parameter(own).map(str::to_owned).or_else(|| group.version.take());
+        }
+        Ok(())
+    }
+}
+
+/// What the default groups have of their own: version, labels, taints.
+fn groups(input: &Input<'_>) -> Result<Parameters, Error> {
+    let mut p = Parameters::new();
+    for (role, prefix) in [(Role::Master, "master"), (Role::Worker, "minion")] {
+        let group = params::group(input, role)?;
+        let version = group.labels.value("kube_tag").filter(|tag| input.labels().value("kube_tag") != Some(*tag));
+        p.put_given(&format!("{prefix}_kube_tag"), version);
+        let mut labels = Vec::new();
+        for (name, value) in &group.node_labels {
+            allowed(name)?;
+            labels.push(format!("{name}={value}"));
+        }
+        p.put_given(&format!("{prefix}_node_labels"), Some(&labels.join(",")));
+        let taints = group.node_taints.iter().map(|taint| match &taint.value {
+            Some(value) => format!("{}={value}:{}", taint.key, taint.effect),
+            None => format!("{}:{}", taint.key, taint.effect),
+        });
+        p.put_given(&format!("{prefix}_node_taints"), Some(&taints.collect::<Vec<_>>().join(",")));
+    }
+    Ok(p)
+}
+
+/// Kubelets do not start with labels of Kubernetes' own domains, apart from two.
+fn allowed(name: &str) -> Result<(), Error> {
+    let Some((domain, _)) = name.split_once('/') else { return Ok(()) };
+    let within = |parent: &str| domain == parent || domain.ends_with(&format!(".{parent}"));
+    let free = within("node.kubernetes.io") || within("kubelet.kubernetes.io");
+    if free || !(within("kubernetes.io") || within("k8s.io")) {
+        return Ok(());
+    }
+    Err(Error::bad_value(
+        "node_labels",
+        name,
+        "A node may not give itself labels of kubernetes.io and k8s.io, apart from those of node.kubernetes.io",
+    ))
+}
+
+/// Ignition reads parameters from URLs, in which Heat can write no character but ASCII.
+fn ascii(name: &str, text: &str) -> Result<(), Error> {
+    if text.is_ascii() {
+        return Ok(());
+    }
+    Err(Error::bad_value(name, text, "Fedora CoreOS nodes can be told only of ASCII characters"))
+}
+
+fn readable(table: &[Label], given: &Check<'_>) -> Result<(), Error> {
+    let texts = table.iter().filter(|label| label.form == Form::Text);
+    for label in texts {
+        if let Some(text) = label.given(given.labels) {
+            ascii(label.name, text)?;
+        }
+    }
+    Ok(())
+}
+
+fn always_tls(given: &Check<'_>) -> Result<(), Error> {
+    if !given.tls_disabled {
+        return Ok(());
+    }
+    Err(Error::bad_value(
+        "tls_disabled",
+        "true",
+        "The Kubernetes of today has no API without TLS. Leave tls_disabled false",
+    ))
+}
+
+fn layers(given: &Check<'_>) -> Result<(), Error> {
+    match given.docker_storage_driver {
+        None | Some("" | "overlay" | "overlay2") => Ok(()),
+        Some(other) => Err(Error::bad_value(
+            "docker_storage_driver",
+            other,
+            "containerd on Fedora CoreOS stores layers with overlay2 only. Leave docker_storage_driver unset",
+        )),
+    }
+}

@@ -1,0 +1,76 @@
+# shellcheck shell=bash
+# The cluster's DNS server, at the service address every kubelet is told.
+
+apply_coredns() {
+    coredns_manifest | apply coredns
+}
+
+coredns_manifest() {
+    cat <<MANIFEST
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: coredns, namespace: kube-system}
+data:
+  Corefile: |
+    .:53 {
+        errors
+        health {
+            lameduck 5s
+        }
+        ready
+        kubernetes $DNS_CLUSTER_DOMAIN in-addr.arpa ip6.arpa {
+            pods insecure
+            fallthrough in-addr.arpa ip6.arpa
+        }
+        prometheus :9153
+        forward . /etc/resolv.conf
+        cache 30
+        loop
+        reload
+        loadbalance
+    }
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: coredns, namespace: kube-system, labels: {k8s-app: coredns}}
+spec:
+  replicas: 2
+  selector: {matchLabels: {k8s-app: coredns}}
+  template:
+    metadata: {labels: {k8s-app: coredns}}
+    spec:
+      serviceAccountName: coredns
+      priorityClassName: system-cluster-critical
+      dnsPolicy: Default
+      tolerations:
+      - {key: node-role.kubernetes.io/control-plane, effect: NoSchedule}
+      - {key: CriticalAddonsOnly, operator: Exists}
+      containers:
+      - name: coredns
+        image: $(image registry.k8s.io/coredns/ coredns "$COREDNS_TAG")
+        args: [-conf, /etc/coredns/Corefile]
+        resources: {requests: {cpu: 100m, memory: 70Mi}, limits: {memory: 170Mi}}
+        ports: [{containerPort: 53, name: dns, protocol: UDP}, {containerPort: 53, name: dns-tcp}]
+        livenessProbe:
+          httpGet: {path: /health, port: 8080}
+          initialDelaySeconds: $SYSTEM_PODS_INITIAL_DELAY
+          timeoutSeconds: $SYSTEM_PODS_TIMEOUT
+        readinessProbe: {httpGet: {path: /ready, port: 8181}}
+        securityContext:
+          allowPrivilegeEscalation: false
+          capabilities: {add: [NET_BIND_SERVICE], drop: [ALL]}
+          readOnlyRootFilesystem: true
+        volumeMounts: [{name: config, mountPath: /etc/coredns}]
+      volumes: [{name: config, configMap: {name: coredns}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: kube-dns, namespace: kube-system, labels: {k8s-app: coredns, kubernetes.io/name: CoreDNS}}
+spec:
+  selector: {k8s-app: coredns}
+  clusterIP: $DNS_SERVICE_IP
+  ports: [{name: dns, port: 53, protocol: UDP}, {name: dns-tcp, port: 53, protocol: TCP}]
+MANIFEST
+    account_with_rules kube-system coredns '{apiGroups: [""], resources: [endpoints, services, pods, namespaces], verbs: [list, watch]},
+  {apiGroups: [discovery.k8s.io], resources: [endpointslices], verbs: [list, watch]}'
+}

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# A master, from first boot to "the API answers". Comes last in the bundle; everything it calls stands above it.
+
+# The API server, as user kubernetes, may look into kubelets.
+roles_manifest() {
+    cat <<'MANIFEST'
+apiVersion: rbac.authorization.k8s.io/v1
+kind: ClusterRoleBinding
+metadata: {name: "magnum:kubelet-api"}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "system:kubelet-api-admin"}
+subjects: [{apiGroup: rbac.authorization.k8s.io, kind: User, name: kubernetes}]
+MANIFEST
+}
+
+apply_roles() {
+    roles_manifest | apply roles
+}
+
+# What a cluster has only once comes from its first master.
+apply_extras() {
+    if [[ $NODE_INDEX != 0 ]]; then
+        return 0
+    fi
+    step "roles" apply_roles
+    step "network of the pods" apply_network
+    step "cloud provider" apply_cloud_provider
+    step "DNS" apply_coredns
+}
+
+run_master() {
+    prepare_machine
+    step "binaries" install_binaries kubelet kubectl
+    step "certificates" install_certificates
+    step "etcd" configure_etcd
+    step "control plane" configure_control_plane
+    step "kubelet" configure_kubelet "$(api_url 127.0.0.1)" \
+        "node-role.kubernetes.io/control-plane:NoSchedule${NODE_TAINTS:+,$NODE_TAINTS}"
+    step "kube-proxy" configure_kube_proxy "$(api_url 127.0.0.1)"
+    step "services" start_control_plane
+    step "role" retry 30 name_role
+    apply_extras
+    step "report" report SUCCESS "the API answers and etcd is healthy"
+}
+
+run_master

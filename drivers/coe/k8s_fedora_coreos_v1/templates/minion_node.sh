@@ -1,0 +1,23 @@
+# shellcheck shell=bash
+# A worker, from first boot to "Kubernetes says I am ready". Comes last in the bundle.
+
+install_certificates() {
+    mkdir -p "$CERTIFICATES"
+    get_ca
+    node_certificates
+}
+
+run_minion() {
+    local url
+    url=$(api_url "$KUBE_API_PRIVATE_ADDRESS")
+    prepare_machine
+    step "binaries" install_binaries kubelet
+    step "certificates" install_certificates
+    step "kubelet" configure_kubelet "$url" "$NODE_TAINTS"
+    step "kube-proxy" configure_kube_proxy "$url"
+    step "services" start_services containerd kubelet kube-proxy
+    step "readiness" wait_until_ready
+    step "report" report SUCCESS "the node is Ready"
+}
+
+run_minion
