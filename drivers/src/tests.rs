@@ -1,12 +1,11 @@
 //! Tests every driver has to pass, on the same sample inputs.
 
-mod coreos;
 mod generic;
 mod hot;
-mod ignition;
 mod mesos;
 mod rules;
 mod run;
 mod samples;
 mod scripts;
 mod snapshots;
+mod swarm;

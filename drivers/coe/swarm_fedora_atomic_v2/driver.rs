@@ -6,7 +6,7 @@ use domain::{Cluster, Error, NodeGroup};
 
 use crate::{
     Check, Driver, Input, Label, Outputs, Plugins, Provides, StackRequest,
-    params::{self, Put},
+    params,
     registry::SWARM_FEDORA_ATOMIC_V2,
     swarm::{self, MODE},
 };
