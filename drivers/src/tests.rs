@@ -1,7 +1,9 @@
 //! Tests every driver has to pass, on the same sample inputs.
 
+mod coreos;
 mod generic;
 mod hot;
+mod ignition;
 mod mesos;
 mod rules;
 mod run;
