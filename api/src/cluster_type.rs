@@ -15,8 +15,10 @@ pub(crate) fn driver(
     let disabled = &options.drivers.disabled_drivers;
     if let Some(name) = named {
         let found = drivers::driver_named(name).filter(|driver| !disabled.iter().any(|off| off == driver.name()));
-        let found =
-            found.ok_or_else(|| Error::bad_value("driver", name, "No such driver is installed and enabled here"))?;
+        let found = found.ok_or_else(|| {
+            let retired = drivers::retired_named(name).map(|retired| retired.instead);
+            Error::bad_value("driver", name, retired.unwrap_or("No such driver is installed and enabled here"))
+        })?;
         let mut provided = found.provides().iter();
         if provided.any(|p| (p.server_type, p.os, p.coe) == (server_type, distro, coe)) {
             return Ok(found);
@@ -26,9 +28,12 @@ pub(crate) fn driver(
     }
     drivers::driver_for(server_type, distro, coe, disabled).ok_or_else(|| {
         let subject = image.map_or_else(String::new, |image| format!("Image {image} has os_distro {distro}. "));
+        let retired = drivers::retired_for(server_type, distro, coe);
+        let reason = retired.map_or("no driver here builds it".to_owned(), |retired| {
+            format!("the driver {} is disabled. {}", retired.name, retired.instead)
+        });
         Error::invalid(format!(
-            "{subject}Cluster type (server_type {server_type}, os_distro {distro}, coe {coe}) not supported: no driver here \
-             builds it"
+            "{subject}Cluster type (server_type {server_type}, os_distro {distro}, coe {coe}) not supported: {reason}"
         ))
     })
 }

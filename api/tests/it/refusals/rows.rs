@@ -95,6 +95,17 @@ fn template_values() -> Vec<Row> {
         post_template(json!({"name": "a\u{0}b"}), 400, "U+0000"),
         post_template(json!({"server_type": "baremetal"}), 400, "server_type"),
         post_template(json!({"server_type": "bm"}), 400, "not supported"),
+        post_template(
+            json!({"image_id": "coreos-stable"}),
+            400,
+            "os_distro fedora-coreos, for driver k8s_fedora_coreos_v1",
+        ),
+        post_template(json!({"image_id": "fedora-coreos-38", "tls_disabled": true}), 400, "tls_disabled"),
+        post_template(
+            json!({"image_id": "fedora-coreos-38", "docker_storage_driver": "devicemapper"}),
+            400,
+            "overlay2",
+        ),
         post_template(json!({"external_network_id": "nothing"}), 400, "external_network_id"),
         post_template(json!({"external_network_id": "private"}), 400, "external_network_id"),
         post_template(json!({"fixed_network": "nothing"}), 400, "fixed_network"),
