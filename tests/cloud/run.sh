@@ -31,6 +31,7 @@ environment() {
 prepare() {
     environment
     [ -n "${MAGNUM_BIN:-}" ] || (cd "$root" && nice cargo build --quiet)
+    (cd "$root" && nice cargo test --quiet --test contract --no-run)
 }
 
 # A run by itself, so that everything is named that stayed: the same things as before and not one more.
@@ -64,8 +65,21 @@ run_tests() {
         --durations=0 "${tests[@]}" "$@" 2>&1 | tee "$logs/$name.log" || status=$?
     sums=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/$name.log" | grep -E '^=+ .* in [0-9.]+s' | tail -n 1)
     passed=$((passed + $(grep -oE '[0-9]+ passed' <<<"$sums" | grep -oE '[0-9]+' || echo 0)))
-    bad=$(grep -oE '[0-9]+ (failed|error)' <<<"$sums" | awk '{ sum += $1 } END { print sum + 0 }')
+    bad=$(awk '{ for (i = 2; i <= NF; i++) if ($i ~ /^(failed|errors?)/) sum += $(i - 1) } END { print sum + 0 }' <<<"$sums")
     [ "$status" = 0 ] || [ "$bad" != 0 ] || bad=1
+    failed=$((failed + bad))
+}
+
+# The suite that holds the simulation to its promises, here on the real services.
+run_contract() {
+    local status=0 sums bad
+    (cd "$root" && cargo test --quiet --test contract -- --test-threads "$width") >"$logs/contract.log" 2>&1 || status=$?
+    sums=$(grep '^test result: ' "$logs/contract.log" | tail -n 1)
+    passed=$((passed + $(grep -oE '[0-9]+ passed' <<<"$sums" | grep -oE '[0-9]+' || echo 0)))
+    bad=$(grep -oE '[0-9]+ failed' <<<"$sums" | grep -oE '[0-9]+' || echo 0)
+    [ "$status" = 0 ] || [ "$bad" != 0 ] || bad=1
+    [ "$bad" = 0 ] || tail -n 200 "$logs/contract.log"
+    say "== $(clock $SECONDS) contract: ${sums:-no result, see $logs/contract.log}"
     failed=$((failed + bad))
 }
 
@@ -87,6 +101,10 @@ main() {
     say "== $(clock $SECONDS) cloud: ok"
     export TEST_CLOUD_ENV=$state/env MAGNUM_CLOUD_RUN=$logs MAGNUM_BIN=${MAGNUM_BIN:-$target/debug/magnum}
     "$here/census" >"$logs/census.json"
+    if [ $# = 0 ]; then
+        say "== $(clock $SECONDS) contract tests"
+        run_contract
+    fi
     say "== $(clock $SECONDS) clusters, $width at a time"
     run_tests pytest -m "not disturbs" --dist load --maxschedchunk 1 -n "$width" "$@"
     if [ "${MAGNUM_CLOUD_DISTURB:-0}" = 1 ]; then
