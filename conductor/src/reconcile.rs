@@ -139,7 +139,7 @@ async fn wake(deps: &Deps, page: &[&WatchedStack], statuses: &BTreeMap<String, S
     Ok(woken)
 }
 
-/// Removes finished operations after [`KEEP_OPERATIONS`].
+/// Removes finished operations after [`KEEP_OPERATIONS`], and the places of etcd members that are over.
 pub(crate) async fn forget_old_operations(deps: Arc<Deps>, owner: String) {
     loop {
         let now = deps.clock.now();
@@ -147,6 +147,9 @@ pub(crate) async fn forget_old_operations(deps: Arc<Deps>, owner: String) {
             Ok(true) => {
                 if let Err(error) = deps.store.forget_operations(now - KEEP_OPERATIONS).await {
                     warn!(error = %error, "old operations could not be removed");
+                }
+                if let Err(error) = deps.store.forget_discoveries(now).await {
+                    warn!(error = %error, "places of etcd members that are over could not be removed");
                 }
             }
             Ok(false) => {}

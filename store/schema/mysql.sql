@@ -162,6 +162,17 @@ CREATE TABLE `quotas` (
   UNIQUE KEY `uniq_quotas0project_id0resource` (`project_id`,`resource`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
 
+CREATE TABLE `rs_discovery` (
+  `token` varchar(32) NOT NULL,
+  `cluster_uuid` varchar(36) NOT NULL,
+  `size` bigint(20) NOT NULL,
+  `members` mediumtext NOT NULL,
+  `generation` bigint(20) NOT NULL,
+  `expires_at` datetime(6) NOT NULL,
+  PRIMARY KEY (`token`),
+  UNIQUE KEY `uniq_rs_discovery0cluster_uuid` (`cluster_uuid`)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+
 CREATE TABLE `rs_lease` (
   `name` varchar(255) NOT NULL,
   `owner` varchar(255) NOT NULL,

@@ -162,6 +162,17 @@ CREATE TABLE quotas (
 CREATE UNIQUE INDEX quotas_pkey ON quotas USING btree (id);
 CREATE UNIQUE INDEX uniq_quotas0project_id0resource ON quotas USING btree (project_id, resource);
 
+CREATE TABLE rs_discovery (
+    token character varying(32) COLLATE C NOT NULL,
+    cluster_uuid character varying(36) COLLATE C NOT NULL,
+    size bigint NOT NULL,
+    members text COLLATE C NOT NULL,
+    generation bigint NOT NULL,
+    expires_at timestamp with time zone NOT NULL
+);
+CREATE UNIQUE INDEX rs_discovery_pkey ON rs_discovery USING btree (token);
+CREATE UNIQUE INDEX uniq_rs_discovery0cluster_uuid ON rs_discovery USING btree (cluster_uuid);
+
 CREATE TABLE rs_lease (
     name character varying(255) COLLATE C NOT NULL,
     owner character varying(255) COLLATE C NOT NULL,

@@ -166,6 +166,17 @@ CREATE TABLE "quotas" (
     CONSTRAINT "uniq_quotas0project_id0resource" UNIQUE ("project_id", "resource")
 );
 
+CREATE TABLE "rs_discovery" (
+    "token" VARCHAR(32) NOT NULL,
+    "cluster_uuid" VARCHAR(36) NOT NULL,
+    "size" INTEGER NOT NULL,
+    "members" TEXT NOT NULL,
+    "generation" INTEGER NOT NULL,
+    "expires_at" DATETIME NOT NULL,
+    PRIMARY KEY ("token"),
+    CONSTRAINT "uniq_rs_discovery0cluster_uuid" UNIQUE ("cluster_uuid")
+);
+
 CREATE TABLE "rs_lease" (
     "name" VARCHAR(255) NOT NULL,
     "owner" VARCHAR(255) NOT NULL,

@@ -9,6 +9,7 @@ use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
 use crate::{
     Store,
     db::{Run, Tx},
+    discovery,
     failure::Failure,
     page::{Cut, Page, Scope},
     quotas,
@@ -194,6 +195,7 @@ pub(crate) async fn write_status(
 pub(crate) async fn delete_rows(tx: &mut Tx, uuid: &str) -> Result<(), Failure> {
     tx.run(Query::delete().from_table(GROUPS).and_where(Expr::col("cluster_id").eq(uuid))).await?;
     tx.run(Query::delete().from_table(TABLE).and_where(Expr::col("uuid").eq(uuid))).await?;
+    discovery::forget(tx, uuid).await?;
     Turn::Cluster(uuid).end(tx).await
 }
 

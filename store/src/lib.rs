@@ -12,6 +12,7 @@ mod accept;
 mod clock;
 mod clusters;
 mod db;
+mod discovery;
 mod doorbell;
 mod failure;
 mod idle;
@@ -37,6 +38,7 @@ use domain::Result;
 
 pub use accept::Accepted;
 pub use clusters::ClusterRecord;
+pub use discovery::{Discovery, Joined, Member};
 pub use doorbell::{Doorbell, Ring, Rings};
 pub use idle::IdleStack;
 pub use keypairs::Keypair;

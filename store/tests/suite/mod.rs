@@ -4,6 +4,7 @@
 
 pub(crate) mod accepting;
 pub(crate) mod clusters;
+pub(crate) mod discovery;
 pub(crate) mod fixtures;
 pub(crate) mod misc;
 pub(crate) mod paging;
@@ -139,6 +140,10 @@ macro_rules! suite {
             steering: [
                 retry, abandon, listing, forgetting, waking, watched, idle_stacks_in_pages,
                 status_is_set_only_while_expected, status_does_not_pass_a_request,
+            ],
+            discovery: [
+                a_place_is_the_clusters_own, members_come_once_and_in_order, members_that_come_at_once_are_all_kept,
+                a_place_is_gone_after_its_time, a_place_goes_with_its_cluster,
             ],
             widths: [large_clusters_are_kept_whole, what_does_not_fit_is_no_failure_of_the_database],
             misc: [keypairs, services, the_clock_is_the_databases, leases, one_lease_wins, quotas, ping],

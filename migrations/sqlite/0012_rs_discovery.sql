@@ -1,0 +1,11 @@
+-- Where the etcd members of a cluster find each other: who has come, as a JSON list in the order of their coming.
+CREATE TABLE IF NOT EXISTS "rs_discovery" (
+    "token" VARCHAR(32) NOT NULL,
+    "cluster_uuid" VARCHAR(36) NOT NULL,
+    "size" INTEGER NOT NULL,
+    "members" TEXT NOT NULL,
+    "generation" INTEGER NOT NULL,
+    "expires_at" DATETIME NOT NULL,
+    PRIMARY KEY ("token"),
+    CONSTRAINT "uniq_rs_discovery0cluster_uuid" UNIQUE ("cluster_uuid")
+);
