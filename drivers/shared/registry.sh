@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # A registry on the loopback address of the node; its images lie in Swift, with the rights of the cluster's trust.
 
-configure_registry() {
+# registry_settings ADDRESS: where it listens, as port or as address and port.
+registry_settings() {
     mkdir -p /etc/magnum/registry
     (umask 077 && cat >/etc/magnum/registry/config.yml) <<CONFIGURATION
 version: 0.1
@@ -18,8 +19,13 @@ storage:
     container: "$REGISTRY_CONTAINER"
     insecureskipverify: $(is_true "$REGISTRY_INSECURE" && echo true || echo false)
     chunksize: $REGISTRY_CHUNKSIZE
-http: {addr: ":5000"}
+http: {addr: "$1"}
 CONFIGURATION
+}
+
+# configure_registry: in docker, which has a network of its own for it.
+configure_registry() {
+    registry_settings :5000
     cat >/etc/systemd/system/registry.service <<UNIT
 [Unit]
 Description=Docker registry with images in Swift

@@ -56,14 +56,14 @@ pub(super) static OWN: &[Label] = &[
     label("metrics_scraper_tag", "v1.0.8", Form::Tag, "Version of the dashboard's metrics scraper."),
     label("metrics_server_enabled", "true", Form::Bool, "The metrics server, which kubectl top and autoscaling need."),
     label("metrics_server_tag", "v0.8.1", Form::Tag, "Version of the metrics server."),
-    label("nginx_ingress_controller_tag", "v1.14.1", Form::Tag, "Version of the nginx ingress controller."),
+    label("nginx_ingress_controller_tag", "v1.14.4", Form::Tag, "Version of the nginx ingress controller."),
     label("node_exporter_tag", "v1.10.2", Form::Tag, "Version of the node exporter."),
     label("octavia_ingress_controller_tag", "v1.35.0", Form::Tag, "Version of the Octavia ingress controller."),
     label("pause_tag", "3.10.1", Form::Tag, "Version of the pause container."),
     label("prometheus_tag", "v3.7.3", Form::Tag, "Version of Prometheus."),
     label("registry_tag", "2.8.3", Form::Tag, "Version of the registry on the workers."),
     label("selinux_mode", "enforcing", Form::OneOf(&["permissive", "enforcing"]), "SELinux on the nodes."),
-    label("traefik_ingress_controller_tag", "v3.6.2", Form::Tag, "Version of traefik."),
+    label("traefik_ingress_controller_tag", "v3.6.25", Form::Tag, "Version of traefik."),
     renamed("fixed_subnet_cidr", "fixed_network_cidr", "10.0.0.0/24", Form::Cidr, "Network of the created subnet."),
 ];
 

@@ -16,6 +16,13 @@ apply_roles() {
     roles_manifest | apply roles
 }
 
+# wanted SWITCH COMMAND...
+wanted() {
+    if is_true "$1"; then
+        "${@:2}"
+    fi
+}
+
 # What a cluster has only once comes from its first master.
 apply_extras() {
     if [[ $NODE_INDEX != 0 ]]; then
@@ -25,6 +32,10 @@ apply_extras() {
     step "network of the pods" apply_network
     step "cloud provider" apply_cloud_provider
     step "DNS" apply_coredns
+    step "metrics server" wanted "$METRICS_SERVER_ENABLED" apply_metrics_server
+    step "dashboard" wanted "$KUBE_DASHBOARD_ENABLED" apply_dashboard
+    step "monitoring" wanted "$PROMETHEUS_MONITORING" apply_monitoring
+    step "ingress" apply_ingress
 }
 
 run_master() {
@@ -36,6 +47,7 @@ run_master() {
     step "kubelet" configure_kubelet "$(api_url 127.0.0.1)" \
         "node-role.kubernetes.io/control-plane:NoSchedule${NODE_TAINTS:+,$NODE_TAINTS}"
     step "kube-proxy" configure_kube_proxy "$(api_url 127.0.0.1)"
+    step "node exporter" run_node_exporter
     step "services" start_control_plane
     step "role" retry 30 name_role
     apply_extras

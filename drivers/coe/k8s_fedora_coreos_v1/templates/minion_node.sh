@@ -15,6 +15,8 @@ run_minion() {
     step "certificates" install_certificates
     step "kubelet" configure_kubelet "$url" "$NODE_TAINTS"
     step "kube-proxy" configure_kube_proxy "$url"
+    step "node exporter" run_node_exporter
+    step "registry" run_registry
     step "services" start_services containerd kubelet kube-proxy
     step "readiness" wait_until_ready
     step "report" report SUCCESS "the node is Ready"

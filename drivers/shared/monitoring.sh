@@ -5,6 +5,15 @@ apply_monitoring() {
     monitoring_manifest | apply monitoring
 }
 
+# Since version 2 Prometheus has long options with two dashes, and another store.
+prometheus_arguments() {
+    if [[ $PROMETHEUS_TAG == v1.* ]]; then
+        printf '%s' "-config.file=/etc/prometheus/prometheus.yml, -storage.local.retention=168h"
+    else
+        printf '%s' "--config.file=/etc/prometheus/prometheus.yml, --storage.tsdb.retention.time=7d"
+    fi
+}
+
 monitoring_manifest() {
     local space=prometheus-monitoring
     cat <<MANIFEST
@@ -37,7 +46,7 @@ MANIFEST
     account_with_rules $space prometheus '{apiGroups: [""], resources: [nodes, nodes/proxy, nodes/metrics, services,
   endpoints, pods], verbs: [get, list, watch]}, {nonResourceURLs: [/metrics], verbs: [get]}'
     workload $space prometheus "$(image prom/ prometheus "$PROMETHEUS_TAG")" 9090 prometheus \
-        "args: [-config.file=/etc/prometheus/prometheus.yml, -storage.local.retention=168h]" \
+        "args: [$(prometheus_arguments)]" \
         "configMap: {name: prometheus}" /etc/prometheus
     node_port $space prometheus 9090 30900
     workload $space grafana "$(image grafana/ grafana "$GRAFANA_TAG")" 3000 default \
