@@ -77,6 +77,9 @@ struct All {
     /// Where the database and the key are kept with --devcloud [default: a folder that is removed at the end]
     #[arg(long, value_name = "DIR", requires = "devcloud")]
     state_dir: Option<PathBuf>,
+    /// Stacks wait for the reports of nodes that somebody else runs; nothing plays the nodes
+    #[arg(long, requires = "devcloud")]
+    await_nodes: bool,
 }
 
 #[derive(Clone, ValueEnum)]
@@ -127,7 +130,7 @@ impl Arguments {
             Command::Api(listen) => service::api(&config, listen.listen).await,
             Command::Conductor => service::conductor(&config).await,
             Command::All(all) if all.devcloud => {
-                service::all_on_devcloud(&config, all.listen.listen, all.state_dir).await
+                service::all_on_devcloud(&config, all.listen.listen, all.state_dir, all.await_nodes).await
             }
             Command::All(all) => service::all(&config, all.listen.listen).await,
             Command::Demo => demo::run().await,

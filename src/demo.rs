@@ -31,9 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) async fn run() -> Outcome {
     let state = service::StateDir::open(None)?;
     let any_port = SocketAddr::from(([127, 0, 0, 1], 0));
-    let service =
-        service::on_devcloud(&ConfigArguments::default(), Logs::Silent, any_port, &state, Duration::from_secs(2))
-            .await?;
+    let cloud =
+        devcloud::Settings { stack_delay: Duration::from_secs(2), play_nodes: true, ..devcloud::Settings::default() };
+    let service = service::on_devcloud(&ConfigArguments::default(), Logs::Silent, any_port, &state, cloud).await?;
     let (stop, stopped) = oneshot::channel::<()>();
     let show = Show { store: service.parts.store.clone(), url: service.url.clone(), begun: Instant::now() };
     let story = async {

@@ -262,17 +262,11 @@ pub(crate) async fn on_devcloud(
     logs: Logs,
     listen: SocketAddr,
     state: &StateDir,
-    stack_delay: Duration,
+    cloud: devcloud::Settings,
 ) -> Result<DevService, Box<dyn Error>> {
     let listener = TcpListener::bind(listen).map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let url = format!("http://{}", listener.local_addr()?);
-    let settings = devcloud::Settings {
-        magnum_url: Some(format!("{url}/v1")),
-        stack_delay,
-        play_nodes: true,
-        ..devcloud::Settings::default()
-    };
-    let cloud = DevCloud::start(settings).await?;
+    let cloud = DevCloud::start(devcloud::Settings { magnum_url: Some(format!("{url}/v1")), ..cloud }).await?;
     let options = load_with(config, cloud.magnum_options(state.path()), logs)?;
     let parts = Parts::open(options).await?;
     parts.migrate_if_empty().await?;
@@ -283,11 +277,18 @@ pub(crate) async fn all_on_devcloud(
     config: &ConfigArguments,
     listen: Option<SocketAddr>,
     state_dir: Option<PathBuf>,
+    await_nodes: bool,
 ) -> Outcome {
     let stop = stop_signal()?;
     let state = StateDir::open(state_dir)?;
     let listen = listen.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9511)));
-    let service = on_devcloud(config, Logs::Service, listen, &state, Duration::from_secs(5)).await?;
+    let cloud = devcloud::Settings {
+        stack_delay: Duration::from_secs(5),
+        play_nodes: !await_nodes,
+        await_signals: await_nodes,
+        ..devcloud::Settings::default()
+    };
+    let service = on_devcloud(config, Logs::Service, listen, &state, cloud).await?;
     terminal::say(&format!("# Magnum at {} with a simulated OpenStack. Stop it with Ctrl-C.", service.url));
     terminal::say("# Paste these lines into another terminal, then try: openstack coe cluster template list");
     for (name, value) in service.cloud.env("demo", "demo") {
