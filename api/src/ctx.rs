@@ -82,12 +82,14 @@ impl FromRequest for Named {
 
     /// Never a 400: what cannot be a name does not exist.
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let raw = request.match_info().get("ident").unwrap_or_default();
-        ready(match percent_decoded(raw) {
-            Some(text) => Ok(Self(Ident::of(&text))),
-            None => Err(Error::NotFound { kind: "Object", ident: raw.chars().take(100).collect() }.into()),
-        })
+        ready(segment(request, "ident", "Object").map(|text| Self(Ident::of(&text))))
     }
+}
+
+/// A named part of the path, decoded. What no column can hold is an object that does not exist.
+pub(crate) fn segment(request: &HttpRequest, name: &str, kind: &'static str) -> Result<String, Problem> {
+    let raw = request.match_info().get(name).unwrap_or_default();
+    percent_decoded(raw).ok_or_else(|| Error::NotFound { kind, ident: raw.chars().take(100).collect() }.into())
 }
 
 /// The text behind the percent signs; `None` when it is not UTF-8 or nothing a name column can hold.
@@ -141,6 +143,16 @@ impl Ctx {
             Error::Refused("A token without a project can make nothing. Log in to a project".to_owned())
         })?;
         Ok(self.deps.cloud.as_user(self.token.clone(), project))
+    }
+
+    /// Asks Keystone, as the service, whether there is such a project.
+    pub(crate) async fn project_exists(&self, id: &str) -> Result<()> {
+        // An id is a path segment to Keystone, and these two are none.
+        let found = match id {
+            "." | ".." => None,
+            _ => self.deps.cloud.as_service().keystone().project(id).await?,
+        };
+        found.map(|_| ()).ok_or_else(|| Error::NotFound { kind: "Project", ident: id.to_owned() })
     }
 
     /// Decides about an action without an object: a list, or something new.

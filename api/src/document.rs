@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use crate::{certificates, clusters, mservices, root, templates};
+use crate::{certificates, clusters, mservices, quotas, root, stats, templates};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -26,11 +26,17 @@ use crate::{certificates, clusters, mservices, root, templates};
         clusters::resize,
         certificates::show, certificates::sign,
         mservices::list,
+        quotas::list, quotas::show, quotas::create, quotas::update, quotas::delete,
+        stats::show,
     ),
     modifiers(&Everywhere),
     security(("token" = []))
 )]
 struct Document;
+
+/// What stands for a part of a path.
+const IN_PATHS: [(&str, &str); 3] =
+    [("ident", "UUID or name."), ("project", "Id of the project."), ("resource", "What is limited: Cluster.")];
 
 /// What holds for every path: the token, the version header, the identifier, the shape of errors.
 struct Everywhere;
@@ -50,8 +56,10 @@ impl Modify for Everywhere {
                     "container-infra 1.1 to 1.14, or latest.",
                 ));
             }
-            if path.contains("{ident}") {
-                parameters.push(parameter("ident", ParameterIn::Path, "UUID or name."));
+            for (name, meaning) in IN_PATHS {
+                if path.contains(&format!("{{{name}}}")) {
+                    parameters.push(parameter(name, ParameterIn::Path, meaning));
+                }
             }
             item.parameters = Some(parameters.into_iter().map(RefOr::T).collect());
             let operations = [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete];

@@ -64,7 +64,7 @@ pub(crate) struct PagingArguments {
 pub(crate) struct Paging {
     /// Most entries to return, from 1 to the configured maximum.
     pub(crate) limit: u32,
-    /// Uuid of the entry before the page.
+    /// The entry before the page.
     pub(crate) marker: Option<String>,
     /// Column to order by; the store knows which may be.
     pub(crate) sort_key: String,
@@ -76,17 +76,28 @@ impl Paging {
 
     /// Reads `limit`, `marker`, `sort_key` and `sort_dir`.
     pub(crate) fn read(request: &HttpRequest, max_limit: u32) -> Result<Self> {
-        let query = Query::read(request, &Self::ARGUMENTS)?;
-        Ok(Self {
+        Self::read_with(request, max_limit, Marker::Uuid, &[]).map(|(paging, _)| paging)
+    }
+
+    /// The same of a list that has `more` arguments, which are in the second answer.
+    pub(crate) fn read_with(
+        request: &HttpRequest,
+        max_limit: u32,
+        marker: Marker,
+        more: &[&str],
+    ) -> Result<(Self, Query)> {
+        let query = Query::read(request, &[&Self::ARGUMENTS, more].concat())?;
+        let paging = Self {
             limit: limit(query.value("limit"), max_limit)?,
-            marker: query.value("marker").map(marker).transpose()?,
+            marker: query.value("marker").map(|text| marker.read(text)).transpose()?,
             sort_key: query.value("sort_key").unwrap_or("id").to_owned(),
             descending: match query.value("sort_dir") {
                 None | Some("asc") => false,
                 Some("desc") => true,
                 Some(other) => return Err(Error::bad_value("sort_dir", other, "It must be asc or desc")),
             },
-        })
+        };
+        Ok((paging, query))
     }
 
     /// The page in the store's words.
@@ -120,10 +131,23 @@ fn limit(text: Option<&str>, max: u32) -> Result<u32> {
     Ok(text.parse::<u32>().unwrap_or(max).min(max))
 }
 
-fn marker(text: &str) -> Result<String> {
-    match uuid::Uuid::try_parse(text) {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => Err(Error::bad_value("marker", text, "It must be the UUID of the last entry of the page before")),
+/// What a list names the entry before a page by.
+#[derive(Clone, Copy)]
+pub(crate) enum Marker {
+    /// Its UUID.
+    Uuid,
+    /// Its number.
+    Number,
+}
+
+impl Marker {
+    fn read(self, text: &str) -> Result<String> {
+        let (right, kind) = match self {
+            Self::Uuid => (uuid::Uuid::try_parse(text).is_ok(), "UUID"),
+            Self::Number => (text.parse::<i64>().is_ok_and(|number| number > 0), "id"),
+        };
+        let reason = || format!("It must be the {kind} of the last entry of the page before");
+        if right { Ok(text.to_owned()) } else { Err(Error::bad_value("marker", text, &reason())) }
     }
 }
 

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use domain::Error;
 
-use crate::{certificates, clusters, mservices, problem::Problem, root, templates};
+use crate::{certificates, clusters, mservices, problem::Problem, quotas, root, stats, templates};
 
 /// Mounts everything.
 pub(crate) fn routes(app: &mut ServiceConfig) {
@@ -40,6 +40,14 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
         .service(only("/v1/certificates", "POST").route(web::post().to(certificates::sign)))
         .service(only("/v1/certificates/{ident}", "GET").route(web::get().to(certificates::show)))
         .service(only("/v1/mservices", "GET").route(web::get().to(mservices::list)))
+        .service(collection("/v1/quotas").route(web::get().to(quotas::list)).route(web::post().to(quotas::create)))
+        .service(
+            only("/v1/quotas/{project}/{resource}", "GET, PATCH, DELETE")
+                .route(web::get().to(quotas::show))
+                .route(web::patch().to(quotas::update))
+                .route(web::delete().to(quotas::delete)),
+        )
+        .service(only("/v1/stats", "GET").route(web::get().to(stats::show)))
         .default_service(web::to(|| async { Err::<&str, _>(Problem::NoRoute) }));
 }
 

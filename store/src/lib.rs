@@ -45,7 +45,7 @@ pub use keypairs::Keypair;
 pub use operations::WatchedStack;
 pub use page::{Page, Scope, SortDir};
 pub use pool::PoolOptions;
-pub use quotas::Quota;
+pub use quotas::{Quota, Usage};
 pub use seal::Seal;
 pub use services::ServiceRow;
 pub use work::Outcome;

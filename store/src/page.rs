@@ -5,7 +5,7 @@
 //! meanwhile are neither shown twice nor skipped.
 
 use domain::{Error, Result};
-use sea_query::{Cond, Condition, Expr, ExprTrait, JoinType, NullOrdering, Order, Query, SelectStatement};
+use sea_query::{Cond, Condition, Expr, ExprTrait, Func, JoinType, NullOrdering, Order, Query, SelectStatement};
 
 use crate::{
     db::{Db, Pool, Run},
@@ -50,7 +50,7 @@ pub enum SortDir {
 pub struct Page {
     /// Rows at most.
     pub limit: i64,
-    /// Uuid of the row before the page.
+    /// Uuid of the row before the page; of a table without uuids its number.
     pub marker: Option<String>,
     /// Column to order by; `id` is the order of creation.
     pub sort_key: String,
@@ -71,6 +71,8 @@ pub(crate) struct Cut<'a> {
     page: &'a Page,
     table: &'static str,
     key: &'static str,
+    /// Column that the marker is a value of.
+    identity: &'static str,
     scope: &'a Scope,
     visible: Visible,
 }
@@ -95,7 +97,17 @@ impl<'a> Cut<'a> {
         if page.limit < 1 {
             return Err(Error::bad_value("limit", &page.limit.to_string(), "Limit must be positive"));
         }
-        Ok(Self { page, table: T::TABLE, key, scope, visible })
+        let identity = if T::COLUMNS.contains(&"uuid") { "uuid" } else { "id" };
+        Ok(Self { page, table: T::TABLE, key, identity, scope, visible })
+    }
+
+    /// Whether a row of `table` is the marker's.
+    fn is_marker(&self, table: &'static str, marker: &str) -> Expr {
+        let column = Expr::col((table, self.identity));
+        match self.identity {
+            "id" => column.eq(marker.parse::<i64>().unwrap_or_default()),
+            _ => column.eq(marker),
+        }
     }
 
     /// Adds visibility, start, order and length to `select`.
@@ -104,8 +116,7 @@ impl<'a> Cut<'a> {
         if let Some(marker) = self.page.marker.as_deref() {
             let joined = matches!(db.pool, Pool::My(_));
             if joined {
-                let row =
-                    Cond::all().add(Expr::col((MARKER, "uuid")).eq(marker)).add((self.visible)(self.scope, MARKER));
+                let row = Cond::all().add(self.is_marker(MARKER, marker)).add((self.visible)(self.scope, MARKER));
                 select.join_as(JoinType::InnerJoin, self.table, MARKER, row);
             }
             select.cond_where(self.behind_marker(joined));
@@ -139,7 +150,7 @@ impl<'a> Cut<'a> {
         }
         let marker = self.page.marker.as_deref().unwrap_or_default();
         let mut select = Query::select();
-        select.column((self.table, column)).from(self.table).and_where(Expr::col((self.table, "uuid")).eq(marker));
+        select.column((self.table, column)).from(self.table).and_where(self.is_marker(self.table, marker));
         select.cond_where((self.visible)(self.scope, self.table));
         Expr::from(select)
     }
@@ -170,9 +181,9 @@ impl<'a> Cut<'a> {
     pub(crate) async fn check_marker(&self, mut db: &Db, kind: &'static str, rows: usize) -> Result<(), Failure> {
         let Some(marker) = self.page.marker.as_deref().filter(|_| rows == 0) else { return Ok(()) };
         let mut select = Query::select();
-        select.column((self.table, "uuid")).from(self.table).and_where(Expr::col((self.table, "uuid")).eq(marker));
-        select.cond_where((self.visible)(self.scope, self.table));
-        match db.one::<(String,)>(&select).await? {
+        select.expr(Func::count(Expr::col((self.table, "id")))).from(self.table);
+        select.and_where(self.is_marker(self.table, marker)).cond_where((self.visible)(self.scope, self.table));
+        match db.one::<(i64,)>(&select).await?.filter(|(count,)| *count > 0) {
             Some(_) => Ok(()),
             None => Err(Error::NotFound { kind, ident: marker.to_owned() }.into()),
         }

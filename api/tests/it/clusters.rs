@@ -251,9 +251,9 @@ async fn the_quota_is_looked_at_before_openstack_is() {
     let wrong = crate::world::cluster(json!({"node_count": -1}));
     world.ask("POST", "/v1/clusters").json(&wrong).send().await.expect(400);
     let project = world.cloud.seed().account("demo").unwrap().project_id.clone();
-    world.store.set_quota(&project, -1, chrono::Utc::now()).await.unwrap();
+    world.store.insert_quota(&project, -1, chrono::Utc::now()).await.unwrap();
     world.cluster(json!({"name": "green"})).await;
-    world.store.set_quota(&project, 0, chrono::Utc::now()).await.unwrap();
+    world.store.change_quota(&project, 0, chrono::Utc::now()).await.unwrap();
     world.ask("POST", "/v1/clusters").json(&body).send().await.expect(403);
     world.end().await;
 }

@@ -128,6 +128,9 @@ async fn health_and_openapi_are_public() {
             "/v1/clustertemplates/detail",
             "/v1/clustertemplates/{ident}",
             "/v1/mservices",
+            "/v1/quotas",
+            "/v1/quotas/{project}/{resource}",
+            "/v1/stats",
         ]
     );
     let create = &document["components"]["schemas"]["ClusterCreate"];

@@ -11,6 +11,7 @@ mod database;
 mod documents;
 mod mesos;
 mod oddities;
+mod quotas;
 mod refusals;
 mod templates;
 mod tenancy;

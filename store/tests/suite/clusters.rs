@@ -126,7 +126,7 @@ pub(crate) async fn own_quota_row(db: &Fresh) {
         store.insert_cluster(&template, &row, &[], &operation(&row, OperationKind::Create), 0).await
     };
     assert!(matches!(create().await, Err(Error::QuotaReached { limit: 0 })));
-    store.set_quota(PROJECT, 1, at(0)).await.unwrap();
+    store.insert_quota(PROJECT, 1, at(0)).await.unwrap();
     create().await.unwrap();
     assert!(matches!(create().await, Err(Error::QuotaReached { limit: 1 })));
     let early = store.check_quota(PROJECT, 9).await;
@@ -148,9 +148,9 @@ pub(crate) async fn below_zero_is_no_quota(db: &Fresh) {
     create(-1).await.unwrap();
     create(-1).await.unwrap();
     store.check_quota(PROJECT, -1).await.unwrap();
-    store.set_quota(PROJECT, 2, at(0)).await.unwrap();
+    store.insert_quota(PROJECT, 2, at(0)).await.unwrap();
     assert!(matches!(create(-1).await, Err(Error::QuotaReached { limit: 2 })));
-    store.set_quota(PROJECT, -1, at(1)).await.unwrap();
+    store.change_quota(PROJECT, -1, at(1)).await.unwrap();
     create(1).await.unwrap();
     store.check_quota(PROJECT, 1).await.unwrap();
 }

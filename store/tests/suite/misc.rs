@@ -1,9 +1,9 @@
-//! Certificates, services, leases, quotas.
+//! Certificates, services, leases, quotas and what they are compared with.
 
 use chrono::TimeDelta;
-use domain::Error;
+use domain::{Error, OperationKind};
 use futures::future::join_all;
-use store::Keypair;
+use store::{Keypair, Page, Quota, Scope, Usage};
 
 use super::{Fresh, fixtures::*};
 
@@ -81,14 +81,64 @@ pub(crate) async fn one_lease_wins(db: &Fresh) {
 pub(crate) async fn quotas(db: &Fresh) {
     let store = db.store().await;
     assert_eq!(store.quota(PROJECT).await.unwrap(), None);
-    store.set_quota(PROJECT, 5, at(0)).await.unwrap();
-    store.set_quota("p2", 7, at(0)).await.unwrap();
-    store.set_quota(PROJECT, 6, at(9)).await.unwrap();
-    let quota = store.quota(PROJECT).await.unwrap().unwrap();
-    assert_eq!((quota.hard_limit, quota.created_at, quota.updated_at), (6, at(0), Some(at(9))));
-    assert!(store.delete_quota(PROJECT).await.unwrap());
-    assert!(!store.delete_quota(PROJECT).await.unwrap());
+    let first = store.insert_quota(PROJECT, 5, at(0)).await.unwrap();
+    assert_eq!((first.hard_limit, first.resource.as_str(), first.updated_at), (5, "Cluster", None));
+    assert!(matches!(store.insert_quota(PROJECT, 8, at(1)).await, Err(Error::Conflict(_))));
+    assert!(matches!(store.change_quota("p2", 8, at(1)).await, Err(Error::NotFound { kind: "Quota", .. })));
+    store.insert_quota("p2", 7, at(0)).await.unwrap();
+    let changed = store.change_quota(PROJECT, 6, at(9)).await.unwrap();
+    assert_eq!((changed.id, changed.hard_limit, changed.updated_at), (first.id, 6, Some(at(9))));
+    assert_eq!(store.quota(PROJECT).await.unwrap(), Some(changed));
+    store.delete_quota(PROJECT).await.unwrap();
+    assert!(matches!(store.delete_quota(PROJECT).await, Err(Error::NotFound { .. })));
     assert_eq!(store.quota("p2").await.unwrap().unwrap().hard_limit, 7, "other projects keep theirs");
+}
+
+/// The marker of this list is a number, and nobody sees a project's quota through a scope that is not its own.
+pub(crate) async fn quotas_in_pages(db: &Fresh) {
+    let store = db.store().await;
+    for (n, project) in ["p1", "p2", "p3"].into_iter().enumerate() {
+        store.insert_quota(project, 9 - i64::try_from(n).unwrap(), at(0)).await.unwrap();
+    }
+    let list = async |scope: Scope, page: Page| {
+        let rows = store.quotas(&scope, &page).await.unwrap();
+        rows.into_iter().map(|quota| quota.project_id).collect::<Vec<_>>()
+    };
+    let all = store.quotas(&Scope::All, &Page::first(9)).await.unwrap();
+    let behind = |row: &Quota| Page { marker: Some(row.id.to_string()), ..Page::first(9) };
+    assert_eq!(list(Scope::All, behind(&all[0])).await, ["p2", "p3"]);
+    assert!(list(Scope::All, behind(&all[2])).await.is_empty());
+    let by_limit = Page { sort_key: "hard_limit".to_owned(), ..behind(&all[1]) };
+    assert_eq!(list(Scope::All, by_limit).await, ["p1"]);
+    assert_eq!(list(Scope::Project("p2".to_owned()), Page::first(9)).await, ["p2"]);
+    assert!(list(Scope::User("u1".to_owned()), Page::first(9)).await.is_empty());
+    for marker in ["0", "99", "x"] {
+        let page = Page { marker: Some(marker.to_owned()), ..Page::first(9) };
+        assert!(matches!(store.quotas(&Scope::All, &page).await, Err(Error::NotFound { .. })), "{marker}");
+    }
+    let foreign = store.quotas(&Scope::Project("p2".to_owned()), &behind(&all[0])).await;
+    assert!(matches!(foreign, Err(Error::NotFound { .. })));
+}
+
+pub(crate) async fn usage_is_one_statement(db: &Fresh) {
+    let store = db.store().await;
+    assert_eq!(store.usage(None).await.unwrap(), Usage::default());
+    let template = store.insert_template(&template("t")).await.unwrap();
+    for project in ["p1", "p1", "p2"] {
+        let mut row = cluster("c", &template);
+        row.project_id = project.to_owned();
+        let mut groups = groups(&row);
+        for group in &mut groups {
+            (group.project_id, group.node_count) = (project.to_owned(), 3);
+        }
+        let create = operation(&row, OperationKind::Create);
+        store.insert_cluster(&template, &row, &groups, &create, 9).await.unwrap();
+    }
+    let before = store.statements();
+    assert_eq!(store.usage(Some("p1")).await.unwrap(), Usage { clusters: 2, nodes: 12 });
+    assert_eq!(store.usage(Some("p3")).await.unwrap(), Usage::default());
+    assert_eq!(store.usage(None).await.unwrap(), Usage { clusters: 3, nodes: 18 });
+    assert_eq!(store.statements() - before, 3);
 }
 
 pub(crate) async fn ping(db: &Fresh) {

@@ -146,7 +146,10 @@ macro_rules! suite {
                 a_place_is_gone_after_its_time, a_place_goes_with_its_cluster,
             ],
             widths: [large_clusters_are_kept_whole, what_does_not_fit_is_no_failure_of_the_database],
-            misc: [keypairs, services, the_clock_is_the_databases, leases, one_lease_wins, quotas, ping],
+            misc: [
+                keypairs, services, the_clock_is_the_databases, leases, one_lease_wins, quotas, quotas_in_pages,
+                usage_is_one_statement, ping,
+            ],
         }
     };
 }
