@@ -48,17 +48,18 @@ impl Sample {
     }
 }
 
-/// Reports success to every handle of the stack's nodes, as its owner may.
+/// Reports success to every handle of the stack's nodes, as its owner may. Never to one that is still being made: the
+/// report and the making write the same row, the making loses, and the stack then hangs in create and in delete.
 async fn report(api: &Api, name: &str, id: &str) {
     let path = format!("/stacks/{name}/{id}/resources?nested_depth=5&type=OS::Heat::WaitConditionHandle");
     let found = api.get("orchestration", &path).await;
-    for handle in found.body["resources"].as_array().into_iter().flatten() {
+    let handles = found.body["resources"].as_array().into_iter().flatten();
+    for handle in handles.filter(|handle| handle["resource_status"] == "CREATE_COMPLETE") {
         let links = handle["links"].as_array().into_iter().flatten();
         let own = links.filter(|link| link["rel"] == "self").find_map(|link| link["href"].as_str()).unwrap();
         let body = json!({"status": "SUCCESS", "reason": "up", "data": "", "id": "1"});
         let answer = api.post("orchestration", &format!("{own}/signal"), &body).await;
-        // A handle that is still being made takes no report yet.
-        assert!(matches!(answer.status, 200 | 400 | 404), "{} {}", answer.status, answer.text);
+        assert_eq!(answer.status, 200, "{}", answer.text);
     }
 }
 
