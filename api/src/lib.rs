@@ -12,6 +12,7 @@ mod certificates;
 mod cluster_type;
 mod clusters;
 mod ctx;
+mod discovery;
 mod document;
 mod fields;
 mod gate;

@@ -6,7 +6,7 @@ use actix_web::{
 };
 use domain::Error;
 
-use crate::{certificates, clusters, mservices, problem::Problem, quotas, root, stats, templates};
+use crate::{certificates, clusters, discovery, mservices, problem::Problem, quotas, root, stats, templates};
 
 /// Mounts everything.
 pub(crate) fn routes(app: &mut ServiceConfig) {
@@ -40,6 +40,11 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
         .service(only("/v1/certificates", "POST").route(web::post().to(certificates::sign)))
         .service(only("/v1/certificates/{ident}", "GET").route(web::get().to(certificates::show)))
         .service(only("/v1/mservices", "GET").route(web::get().to(mservices::list)))
+        .service(
+            only("/v1/discovery/{key:.*}", "GET, PUT")
+                .route(web::get().to(discovery::read))
+                .route(web::put().to(discovery::join)),
+        )
         .service(collection("/v1/quotas").route(web::get().to(quotas::list)).route(web::post().to(quotas::create)))
         .service(
             only("/v1/quotas/{project}/{resource}", "GET, PATCH, DELETE")

@@ -12,7 +12,7 @@ use actix_web::{
 use domain::options;
 use openssl::ssl::{SslAcceptor, SslAcceptorBuilder, SslFiletype, SslMethod};
 
-use crate::{Deps, gate::gate, routes::routes, trustee::TrusteeDomain};
+use crate::{Deps, discovery::Limits, gate::gate, routes::routes, trustee::TrusteeDomain};
 
 /// A client that has not sent its head by then is cut off.
 const SLOW_CLIENT: Duration = Duration::from_secs(30);
@@ -41,11 +41,13 @@ fn start(deps: Deps, listener: TcpListener) -> io::Result<Server> {
     let options = Arc::clone(&deps.options);
     let data = web::Data::new(deps);
     let trustees = web::Data::new(TrusteeDomain::default());
+    let limits = web::Data::new(Limits::default());
     let origins = options.cors.clone();
     let mut server = HttpServer::new(move || {
         App::new()
             .app_data(data.clone())
             .app_data(trustees.clone())
+            .app_data(limits.clone())
             .wrap(from_fn(gate))
             .wrap(Condition::new(!origins.allowed_origin.is_empty(), cors(&origins)))
             .configure(routes)

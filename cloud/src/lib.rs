@@ -24,6 +24,7 @@ mod neutron;
 mod nova;
 mod octavia;
 mod operator;
+mod outside;
 mod session;
 mod settings;
 mod token;

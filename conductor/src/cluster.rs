@@ -4,6 +4,7 @@
 //! list to keep true.
 
 mod certificates;
+mod discovery;
 mod facts;
 mod resize;
 mod stack;

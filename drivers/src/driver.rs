@@ -41,6 +41,11 @@ pub trait Driver: Sync {
     /// `true` when several masters share what they must share, so that more than one works.
     fn multi_master(&self) -> bool;
 
+    /// `true` when the masters run an etcd that can find its members by a discovery URL.
+    fn discovers_etcd(&self) -> bool {
+        false
+    }
+
     /// Checks of labels, sizes and switches before anything is stored. Answers warnings.
     ///
     /// # Errors

@@ -56,7 +56,7 @@ pub struct Facts {
     pub username: Option<String>,
     /// A service `load-balancer` is in the catalogue.
     pub octavia: bool,
-    /// The user's etcd discovery URL; `None` makes a static initial cluster.
+    /// The etcd discovery URL of the user or the operator; `None` makes a static initial cluster.
     pub discovery_url: Option<String>,
     /// Neutron's id of the template's external network, which the cloud provider on the nodes needs. `None`: not looked
     /// up, what the template says is used.

@@ -8,6 +8,7 @@ mod clusters;
 mod contents;
 #[path = "../../../tests/database/mod.rs"]
 mod database;
+mod discovery;
 mod documents;
 mod mesos;
 mod oddities;

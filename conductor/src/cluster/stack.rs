@@ -75,6 +75,7 @@ pub(super) async fn create_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         ctx.adopt(&existing.id);
         return Ok(Next::Done);
     }
+    super::discovery::choose(ctx).await?;
     let facts = super::facts::gather(ctx).await?;
     let request = ctx.driver()?.stack(&ctx.input(&facts, &[])?)?;
     match ctx.as_caller()?.heat().create(&request.body()).await {

@@ -5,6 +5,10 @@ use super::{Interface, Secret, declare::settings, value::choices};
 settings! {
     /// Clusters.
     Clusters {
+        /// Where the etcd members of a new cluster that names no `discovery_url` find each other. Unset: nowhere, because
+        /// they boot with the addresses of all of them. `built-in`: at this service. A URL, with `%(size)d` in the place of
+        /// their number: at the service that answers it with the URL of a new place, as discovery.etcd.io does.
+        etcd_discovery_service_endpoint_format: Option<String>, old "bay.etcd_discovery_service_endpoint_format";
         /// Nova server group policy for the nodes of a cluster.
         nodes_affinity_policy: Affinity = "soft-anti-affinity";
         /// Seconds to wait for service load balancers to vanish before the stack is deleted.

@@ -73,7 +73,7 @@ const OPTIONS: &[(&str, &[&str])] = &[
     ("barbican_client", &["api_version"]),
     ("certificates", &["storage_path"]),
     ("cinder_client", &["api_version"]),
-    ("cluster", &["enabled_definitions", "etcd_discovery_service_endpoint_format", "temp_cache_dir"]),
+    ("cluster", &["enabled_definitions", "temp_cache_dir"]),
     ("cluster_heat", &["max_attempts", "wait_interval"]),
     ("conductor", &["conductor_life_check_timeout"]),
     (
@@ -169,11 +169,6 @@ const UNHEEDED: &[(&str, &str, &str)] = &[
     ("DEFAULT", "notification_driver", NO_NOTIFICATIONS),
     ("DEFAULT", "use_journal", "logs go to standard error or log_file"),
     ("DEFAULT", "use_syslog", "logs go to standard error or log_file"),
-    (
-        "cluster",
-        "etcd_discovery_service_endpoint_format",
-        "no discovery service is asked; a cluster uses the discovery_url it is created with",
-    ),
     ("drivers", "default_driver", "the driver follows from server type, distribution and kind of cluster"),
     ("drivers", "enabled_beta_drivers", "there are no beta drivers"),
     ("keystone_authtoken", "service_token_roles_required", "service tokens are not looked at"),

@@ -37,6 +37,10 @@ impl Driver for K8sFedoraAtomic {
         true
     }
 
+    fn discovers_etcd(&self) -> bool {
+        true
+    }
+
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         check::labels(self.labels(), given.labels)?;
         check::tls(given)?;

@@ -73,6 +73,10 @@ impl Driver for K8sFedoraCoreos {
         true
     }
 
+    fn discovers_etcd(&self) -> bool {
+        true
+    }
+
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         check::labels(self.labels(), given.labels)?;
         readable(self.labels(), given)?;

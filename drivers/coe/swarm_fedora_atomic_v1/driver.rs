@@ -38,6 +38,10 @@ impl Driver for SwarmFedoraAtomicV1 {
         true
     }
 
+    fn discovers_etcd(&self) -> bool {
+        true
+    }
+
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         swarm::check(self, given)
     }
