@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Proxies, for docker, for image pulls and for logins. What belongs to the cluster is never asked through them.
+# Proxies, for the container runtime, for image pulls and for logins. What belongs to the cluster is never asked through
+# them. RUNTIME names the runtime's unit where it is not docker.
 
 # own_networks: the networks of this node's addresses, which may not be the one the cluster was asked for.
 own_networks() {
@@ -17,22 +18,22 @@ full_no_proxy() {
 }
 
 configure_proxy() {
-    local without name value
+    local without name value folder=/etc/systemd/system/${RUNTIME:-docker}.service.d
     if [[ -z $HTTP_PROXY && -z $HTTPS_PROXY ]]; then
         unset HTTP_PROXY HTTPS_PROXY NO_PROXY
         return 0
     fi
     without=$(full_no_proxy)
-    mkdir -p /etc/systemd/system/docker.service.d
+    mkdir -p "$folder"
     : >/etc/profile.d/magnum-proxy.sh
-    printf '[Service]\n' >/etc/systemd/system/docker.service.d/proxy.conf
+    printf '[Service]\n' >"$folder/proxy.conf"
     for name in HTTP_PROXY HTTPS_PROXY NO_PROXY; do
         value=${!name}
         if [[ $name == NO_PROXY ]]; then
             value=$without
         fi
         if [[ -n $value ]]; then
-            printf 'Environment="%s=%s"\n' "$name" "${value//%/%%}" >>/etc/systemd/system/docker.service.d/proxy.conf
+            printf 'Environment="%s=%s"\n' "$name" "${value//%/%%}" >>"$folder/proxy.conf"
             printf 'export %s=%q %s=%q\n' "$name" "$value" "${name,,}" "$value" >>/etc/profile.d/magnum-proxy.sh
         fi
     done

@@ -1,5 +1,7 @@
 # shellcheck shell=bash
 # What Fedora CoreOS lacks to be a node: kubelet, CNI plug-ins, a container runtime set up for Kubernetes, units.
+RUNTIME=containerd
+export RUNTIME
 
 architecture() {
     case $(uname -m) in
