@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Proxies, for the container runtime, for image pulls and for logins. What belongs to the cluster is never asked through
-# them. RUNTIME names the runtime's unit where it is not docker.
+# them.
 
 # own_networks: the networks of this node's addresses, which may not be the one the cluster was asked for.
 own_networks() {
@@ -17,8 +17,14 @@ full_no_proxy() {
     printf '%s,%s' "$list" "$(own_networks)"
 }
 
+# The unit that pulls images; nodes with another runtime say so by a function of the same name that comes later.
+runtime_unit() {
+    printf docker
+}
+
 configure_proxy() {
-    local without name value folder=/etc/systemd/system/${RUNTIME:-docker}.service.d
+    local without name value folder
+    folder=/etc/systemd/system/$(runtime_unit).service.d
     if [[ -z $HTTP_PROXY && -z $HTTPS_PROXY ]]; then
         unset HTTP_PROXY HTTPS_PROXY NO_PROXY
         return 0

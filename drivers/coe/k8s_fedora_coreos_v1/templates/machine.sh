@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # What Fedora CoreOS lacks to be a node: kubelet, CNI plug-ins, a container runtime set up for Kubernetes, units.
-RUNTIME=containerd
-export RUNTIME
+runtime_unit() {
+    printf containerd
+}
 
 architecture() {
     case $(uname -m) in

@@ -59,7 +59,11 @@ case $name in
     kubectl)
         case " $* " in
             *" --raw "*) printf ok ;;
-            *" apply "*) cp "${@: -1}" "$ROOT/applied/$(ls "$ROOT/applied" | wc -l | xargs printf '%02d')-$(basename "${@: -1}")" ;;
+            *" apply "*)
+                there=("$ROOT"/applied/*)
+                [[ -e ${there[0]} ]] || there=()
+                cp "${@: -1}" "$ROOT/applied/$(printf '%02d' "${#there[@]}")-$(basename "${@: -1}")"
+                ;;
         esac
         ;;
     openssl)
