@@ -278,7 +278,10 @@ impl<'a> Heat<'a> {
             call = call.query("type", kind);
         }
         let Some(reply) = call.find().await? else { return Ok(Vec::new()) };
-        Ok(reply.json::<Resources>()?.resources)
+        let mut found = reply.json::<Resources>()?.resources;
+        // Heat's filter also finds types that only contain the name, such as `OS::Nova::ServerGroup`.
+        found.retain(|resource| kind.is_none_or(|kind| resource.kind == kind));
+        Ok(found)
     }
 
     /// Resources in a failed state, nested ones included, the most concrete first: a resource that only repeats what

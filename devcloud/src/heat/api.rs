@@ -276,7 +276,10 @@ impl Call<'_> {
         };
         let status = self.request.queries("status");
         let has_status = |one: &&str| parameters::plain(&row["resource_status"]).ends_with(*one);
-        any("type", "resource_type")
+        // Heat looks for the text anywhere in the name: `OS::Nova::Server` is also in `OS::Nova::ServerGroup`.
+        let kinds = self.request.queries("type");
+        let kind = parameters::plain(&row["resource_type"]);
+        (kinds.is_empty() || kinds.iter().any(|one| kind.contains(*one)))
             && any("name", "resource_name")
             && any("physical_resource_id", "physical_resource_id")
             && (status.is_empty() || status.iter().any(has_status))
