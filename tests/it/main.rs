@@ -8,6 +8,7 @@ mod crash;
 #[path = "../database/mod.rs"]
 mod database;
 mod deaths;
+mod discovery;
 mod faults;
 mod flows;
 mod hidden;

@@ -53,6 +53,11 @@ impl World {
         Self::build(TimeDelta::seconds(60), &[("OS_CERTIFICATES__CERT_MANAGER_TYPE", "barbican")], change).await
     }
 
+    /// A world with options spelled as the environment spells them.
+    pub(crate) async fn with_options(more: &[(&str, &str)]) -> Self {
+        Self::build(TimeDelta::seconds(60), more, |_| {}).await
+    }
+
     async fn build(lease: TimeDelta, more: &[(&str, &str)], change: impl FnOnce(&mut devcloud::Settings)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();

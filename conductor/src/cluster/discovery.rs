@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use cloud::Stack;
 use domain::{Error, Role};
+use serde_json::Value;
 
 use crate::step::{Fail, StepCtx};
 
@@ -32,6 +34,14 @@ pub(super) async fn choose(ctx: &mut StepCtx) -> Result<(), Fail> {
     let url = if service == BUILT_IN { own(ctx, size).await? } else { asked(ctx, &service, size).await? };
     ctx.cluster.discovery_url = Some(url);
     Ok(())
+}
+
+/// Takes over the URL that an existing stack was made with, by a step that did not live to write it down.
+pub(super) fn adopt(ctx: &mut StepCtx, stack: &Stack) {
+    let used = stack.parameters.get("discovery_url").and_then(Value::as_str).filter(|url| !url.is_empty());
+    if let Some(url) = used {
+        ctx.cluster.discovery_url = Some(url.to_owned());
+    }
 }
 
 /// A place at this service.

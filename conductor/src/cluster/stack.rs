@@ -72,6 +72,7 @@ pub(super) async fn create_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         return Ok(Next::Done);
     }
     if let Some(existing) = ctx.stack().await? {
+        super::discovery::adopt(ctx, &existing);
         ctx.adopt(&existing.id);
         return Ok(Next::Done);
     }
@@ -81,7 +82,10 @@ pub(super) async fn create_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     match ctx.as_caller()?.heat().create(&request.body()).await {
         Ok(id) => ctx.adopt(&id),
         Err(error) if error.cloud_status() == Some(409) => match ctx.stack().await? {
-            Some(existing) => ctx.adopt(&existing.id),
+            Some(existing) => {
+                super::discovery::adopt(ctx, &existing);
+                ctx.adopt(&existing.id);
+            }
             None => return Err(Fail::Retry(error)),
         },
         Err(error) => return Err(as_caller_sees(error)),
