@@ -17,14 +17,14 @@ use crate::{
 };
 
 impl Ctx {
-    /// Stores a new cluster with the operation that builds it, unless the quota is reached.
-    pub(crate) async fn accept_create(&self, new: &NewCluster, template: &ClusterTemplate) -> Result<()> {
+    /// Stores a new cluster with the operation that builds it, whose id is the answer, unless the quota is reached.
+    pub(crate) async fn accept_create(&self, new: &NewCluster, template: &ClusterTemplate) -> Result<String> {
         let operation = self.operation(OperationKind::Create, &new.cluster, json!({}))?;
         let groups = [new.masters.clone(), new.workers.clone()];
         let quota = self.options().quotas.max_clusters_per_project;
         self.store().insert_cluster(template, &new.cluster, &groups, &operation, quota).await?;
         self.ring(&operation.id).await;
-        Ok(())
+        Ok(operation.id)
     }
 
     /// Refuses a new cluster early, before OpenStack is asked about it, when there are as many as there may be.
@@ -33,20 +33,27 @@ impl Ctx {
         self.store().check_quota(project, self.options().quotas.max_clusters_per_project).await
     }
 
-    /// Stores what a PATCH changes. Health is a fact and takes effect at once; a size is an operation.
-    pub(crate) async fn accept_change(&self, record: &ClusterRecord, changed: &Changed, rollback: bool) -> Result<()> {
-        let cluster = &record.cluster;
+    /// Stores what a PATCH changes. Health is a fact and takes effect at once; a size is an operation, whose id is the
+    /// answer.
+    pub(crate) async fn accept_change(
+        &self,
+        record: &ClusterRecord,
+        changed: &Changed,
+        rollback: bool,
+    ) -> Result<Option<String>> {
+        let (cluster, mut operation) = (&record.cluster, None);
         if let Some(node_count) = changed.node_count {
             let workers = default_workers(&record.nodegroups)?;
-            self.accept_resize(cluster, workers, node_count, Vec::new(), rollback).await?;
+            operation = Some(self.accept_resize(cluster, workers, node_count, Vec::new(), rollback).await?);
         }
         if let Some((health, reason)) = &changed.health {
             self.store().set_health(&cluster.uuid, *health, reason, self.now()).await?;
         }
-        Ok(())
+        Ok(operation)
     }
 
-    /// Stores a new size of a node group. Heat takes the nodes to remove before it takes others.
+    /// Stores a new size of a node group, and answers the operation's id. Heat takes the nodes to remove before it takes
+    /// others.
     pub(crate) async fn accept_resize(
         &self,
         cluster: &Cluster,
@@ -54,7 +61,7 @@ impl Ctx {
         node_count: i64,
         nodes_to_remove: Vec<String>,
         rollback: bool,
-    ) -> Result<()> {
+    ) -> Result<String> {
         let params =
             ResizeParams { nodegroup: group.uuid.clone(), node_count, nodes_to_remove, rollback, previous: None };
         let params =
@@ -62,7 +69,7 @@ impl Ctx {
         let operation = self.operation(OperationKind::Resize, cluster, params)?;
         let accepted = self.store().accept_resize(&cluster.uuid, &operation).await?;
         self.ring(&accepted.operation_id).await;
-        Ok(())
+        Ok(accepted.operation_id)
     }
 
     /// Stores a delete, which ends whatever runs. One that runs already gets the caller's token, as its own may be old.

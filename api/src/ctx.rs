@@ -160,9 +160,9 @@ impl Ctx {
         self.check(rule, &Target::own(&self.caller, self.trustee_domain()))
     }
 
-    /// Decides about a list, and answers whose rows it has.
-    pub(crate) fn allow_list(&self, rule: Rule, all_projects: Rule) -> Result<Scope> {
-        if self.caller.is_admin {
+    /// Decides about a list, and answers whose rows it has. With `all_projects`, an admin gets those of every project.
+    pub(crate) fn allow_list(&self, rule: Rule, all_projects: Option<Rule>) -> Result<Scope> {
+        if let Some(all_projects) = self.everywhere(all_projects) {
             self.allow(all_projects)?;
             return Ok(Scope::All);
         }
@@ -173,7 +173,7 @@ impl Ctx {
     /// The cluster of this name, if the caller may do `rule` to it. With `all_projects`, an admin reaches the clusters of
     /// every project.
     pub(crate) async fn cluster(&self, ident: &Ident, rule: Rule, all_projects: Option<Rule>) -> Result<ClusterRecord> {
-        let everywhere = all_projects.filter(|_| self.caller.is_admin);
+        let everywhere = self.everywhere(all_projects);
         if let Some(rule) = everywhere {
             self.allow(rule)?;
         }
@@ -197,25 +197,42 @@ impl Ctx {
         if trustee || on_loan { certs::SignFor::Trustee } else { certs::SignFor::Owner }
     }
 
-    /// A template the caller sees: of the own project, or a public one that is not hidden; an admin sees all.
-    pub(crate) async fn visible_template(&self, ident: &Ident) -> Result<ClusterTemplate> {
-        let scope = if self.caller.is_admin { Scope::All } else { self.own_rows() };
+    /// The rule about things of every project, if the caller is one who reaches them.
+    fn everywhere(&self, all_projects: Option<Rule>) -> Option<Rule> {
+        all_projects.filter(|_| self.caller.is_admin)
+    }
+
+    /// A template the caller sees: of the own project, or a public one that is not hidden; where admins see `everywhere`,
+    /// one of any project.
+    pub(crate) async fn visible_template(&self, ident: &Ident, everywhere: bool) -> Result<ClusterTemplate> {
+        let scope = if everywhere && self.caller.is_admin { Scope::All } else { self.own_rows() };
         self.deps.store.template(&scope, ident).await
     }
 
-    /// The template a new cluster names. Until 1.9 an unknown one is a wrong value, from 1.10 on it is not found.
-    pub(crate) async fn template_of_new_cluster(&self, ident: &str) -> Result<ClusterTemplate> {
-        self.visible_template(&Ident::of(ident)).await.map_err(|error| match error {
+    /// The template a new cluster names in `attribute`. Until 1.9 an unknown one is a wrong value, from 1.10 on it is not
+    /// found.
+    pub(crate) async fn template_of_new_cluster(
+        &self,
+        attribute: &str,
+        ident: &str,
+        everywhere: bool,
+    ) -> Result<ClusterTemplate> {
+        self.visible_template(&Ident::of(ident), everywhere).await.map_err(|error| match error {
             Error::NotFound { .. } if !self.version.unknown_template_is_404() => {
-                Error::bad_value("cluster_template_id", ident, &error.to_string())
+                Error::bad_value(attribute, ident, &error.to_string())
             }
             other => other,
         })
     }
 
     /// Decides about an action on a template that was looked up.
-    pub(crate) fn allow_template(&self, template: &ClusterTemplate, rule: Rule, all_projects: Rule) -> Result<()> {
-        if self.caller.is_admin {
+    pub(crate) fn allow_template(
+        &self,
+        template: &ClusterTemplate,
+        rule: Rule,
+        all_projects: Option<Rule>,
+    ) -> Result<()> {
+        if let Some(all_projects) = self.everywhere(all_projects) {
             return self.allow(all_projects);
         }
         self.check(rule, &Target::template(template, self.trustee_domain()))

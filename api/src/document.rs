@@ -10,7 +10,7 @@ use utoipa::{
     },
 };
 
-use crate::{certificates, clusters, mservices, quotas, root, stats, templates};
+use crate::{certificates, clusters, clusters::bays, mservices, quotas, root, stats, templates};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -24,6 +24,9 @@ use crate::{certificates, clusters, mservices, quotas, root, stats, templates};
         templates::list, templates::detail, templates::show, templates::create, templates::update, templates::delete,
         clusters::list, clusters::detail, clusters::show, clusters::create, clusters::update, clusters::delete,
         clusters::resize,
+        templates::old::list, templates::old::detail, templates::old::show, templates::old::create,
+        templates::old::update, templates::old::delete,
+        bays::list, bays::detail, bays::show, bays::create, bays::update, bays::delete,
         certificates::show, certificates::sign,
         mservices::list,
         quotas::list, quotas::show, quotas::create, quotas::update, quotas::delete,

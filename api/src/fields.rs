@@ -52,6 +52,7 @@ pub(crate) const fn at_least(min: i64) -> Kind {
 }
 
 /// One attribute.
+#[derive(Clone, Copy)]
 pub(crate) struct Field {
     name: &'static str,
     kind: Kind,
@@ -76,6 +77,26 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
+    /// Its attributes without `missing`, of which each is one; those of `musts` must be given.
+    pub(crate) const fn without<const N: usize>(&self, missing: &[&str], musts: &[&str]) -> [Field; N] {
+        let mut fields = [self.fields[0]; N];
+        let (mut at, mut next) = (0, 0);
+        while at < self.fields.len() {
+            let field = self.fields[at];
+            if !among(field.name, missing) {
+                fields[next] = Field { mandatory: field.mandatory || among(field.name, musts), ..field };
+                next += 1;
+            }
+            at += 1;
+        }
+        fields
+    }
+
+    /// Names of its attributes.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.fields.iter().map(|field| field.name)
+    }
+
     /// The body with every attribute in its declared type.
     ///
     /// # Errors
@@ -125,6 +146,25 @@ impl Shape {
         // What is not listed is a 400.
         object.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false))).into()
     }
+}
+
+/// Whether `name` is one of `names`; the standard library cannot tell at compile time.
+const fn among(name: &str, names: &[&str]) -> bool {
+    let mut at = 0;
+    while at < names.len() {
+        let (one, other) = (name.as_bytes(), names[at].as_bytes());
+        let mut same = one.len() == other.len();
+        let mut byte = 0;
+        while same && byte < one.len() {
+            same = one[byte] == other[byte];
+            byte += 1;
+        }
+        if same {
+            return true;
+        }
+        at += 1;
+    }
+    false
 }
 
 impl Field {

@@ -35,7 +35,7 @@ use std::sync::Arc;
 pub use document::openapi;
 pub use problem::Problem;
 pub use serve::serve;
-pub use versions::{HISTORY, Since, Version};
+pub use versions::{HISTORY, Since, Until, Version};
 
 /// What the handlers work with. Everything is cheap to clone and shared.
 #[derive(Clone)]

@@ -6,7 +6,9 @@ use actix_web::{
 };
 use domain::Error;
 
-use crate::{certificates, clusters, discovery, mservices, problem::Problem, quotas, root, stats, templates};
+use crate::{
+    certificates, clusters, clusters::bays, discovery, mservices, problem::Problem, quotas, root, stats, templates,
+};
 
 /// Mounts everything.
 pub(crate) fn routes(app: &mut ServiceConfig) {
@@ -25,6 +27,26 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
                 .route(web::get().to(templates::show))
                 .route(web::patch().to(templates::update))
                 .route(web::delete().to(templates::delete)),
+        )
+        .service(
+            collection("/v1/baymodels")
+                .route(web::get().to(templates::old::list))
+                .route(web::post().to(templates::old::create)),
+        )
+        .service(detail("/v1/baymodels/detail").route(web::get().to(templates::old::detail)))
+        .service(
+            only("/v1/baymodels/{ident}", "GET, PATCH, DELETE")
+                .route(web::get().to(templates::old::show))
+                .route(web::patch().to(templates::old::update))
+                .route(web::delete().to(templates::old::delete)),
+        )
+        .service(collection("/v1/bays").route(web::get().to(bays::list)).route(web::post().to(bays::create)))
+        .service(detail("/v1/bays/detail").route(web::get().to(bays::detail)))
+        .service(
+            only("/v1/bays/{ident}", "GET, PATCH, DELETE")
+                .route(web::get().to(bays::show))
+                .route(web::patch().to(bays::update))
+                .route(web::delete().to(bays::delete)),
         )
         .service(
             collection("/v1/clusters").route(web::get().to(clusters::list)).route(web::post().to(clusters::create)),

@@ -49,6 +49,11 @@ impl Version {
         self.0 >= 3
     }
 
+    /// POST and PATCH of a bay answer when its stack is being worked on, with the whole bay.
+    pub(crate) fn bays_wait(self) -> bool {
+        self.0 < 2
+    }
+
     /// A cluster may have no workers.
     pub(crate) fn zero_nodes_allowed(self) -> bool {
         self.0 >= 10
@@ -138,6 +143,20 @@ impl<const N: u8> FromRequest for Since<N> {
         } else {
             Err(Problem::NotInVersion { version, path: request.path().to_owned() })
         })
+    }
+}
+
+/// In a handler's signature: the route was there until version `1.N`; above it nobody knows the path any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Until<const N: u8>;
+
+impl<const N: u8> FromRequest for Until<N> {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let version = request.extensions().get::<Negotiated>().copied().unwrap_or_default().version;
+        ready(if version.0 <= N { Ok(Self) } else { Err(Problem::NoRoute) })
     }
 }
 

@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use crate::{Caller, Cluster, ClusterTemplate, Error, HealthStatus, Labels, NodeGroup, Result, Status, checks};
 
-/// Body of a cluster POST; `None` where absent or null.
+/// Body of a POST of a cluster, or of a bay, which calls two attributes otherwise; `None` where absent or null.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "fields carry the names and meanings of the REST reference")]
 pub struct ClusterRequest {
     pub name: Option<String>,
+    #[serde(alias = "baymodel_id")]
     pub cluster_template_id: Option<String>,
     pub keypair: Option<String>,
     pub node_count: Option<i64>,
@@ -24,6 +25,7 @@ pub struct ClusterRequest {
     pub flavor_id: Option<String>,
     pub master_flavor_id: Option<String>,
     /// Minutes. Absent means 60; an explicit null or 0 means the configured default.
+    #[serde(alias = "bay_create_timeout")]
     pub create_timeout: Option<i64>,
     pub discovery_url: Option<String>,
     pub fixed_network: Option<String>,

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use domain::{
     Cluster, ClusterTemplate, Error, HealthStatus, NodeGroup, Patch, PatchRules, Result, Role, changed_attributes,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use store::ClusterRecord;
 
 use super::view::{CHANGEABLE, ClusterView};
-use crate::{base::Base, ctx::Ctx, lookups, versions::Version};
+use crate::{base::Base, ctx::Ctx, fields::Shape, lookups, versions::Version};
 
 /// What a patch changes; `None` where it leaves things as they are.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -27,9 +27,6 @@ struct Changeable {
     health_status: Option<HealthStatus>,
     health_status_reason: Option<BTreeMap<String, String>>,
 }
-
-/// Attributes a patch may change. All others may be named as long as they keep their value.
-const CHANGEABLE_NAMES: [&str; 3] = ["node_count", "health_status", "health_status_reason"];
 
 const INTERNAL: [&str; 13] = [
     "api_address",
@@ -48,7 +45,7 @@ const INTERNAL: [&str; 13] = [
 ];
 
 fn rules<'a>(defaults: &'a [(&'a str, Value)]) -> PatchRules<'a> {
-    PatchRules { internal: &INTERNAL, mandatory: &["cluster_template_id"], defaults }
+    PatchRules { internal: &INTERNAL, mandatory: &["cluster_template_id", "baymodel_id"], defaults }
 }
 
 /// Checks the form of a patch, before anybody looks for the cluster.
@@ -81,23 +78,37 @@ fn at_most(attribute: &str, count: Option<i64>, most: i64) -> Result<()> {
 
 /// What the patch changes of a cluster.
 pub(crate) fn apply(patch: &Patch, record: &ClusterRecord, ctx: &Ctx) -> Result<Changed> {
+    let shown = ClusterView::new(record, Version::NEWEST, &Base::none());
+    apply_to(&document(&shown)?, &CHANGEABLE, patch, record, ctx)
+}
+
+/// What the patch changes of a cluster that is shown as `before`. Only what is in `changeable` may change; all else may be
+/// named as long as it keeps its value.
+pub(super) fn apply_to(
+    before: &Map<String, Value>,
+    changeable: &Shape,
+    patch: &Patch,
+    record: &ClusterRecord,
+    ctx: &Ctx,
+) -> Result<Changed> {
     let defaults = [
         ("node_count", json!(1)),
         ("master_count", json!(1)),
         ("create_timeout", json!(60)),
+        ("bay_create_timeout", json!(60)),
         ("merge_labels", json!(false)),
         ("labels", json!({})),
         ("health_status_reason", json!({})),
     ];
-    let before = document(record)?;
-    let mut after = patch.apply(&before, &rules(&defaults))?;
+    let mut after = patch.apply(before, &rules(&defaults))?;
     // What may change is brought into its type first: "2" is no change of 2.
     let given: Map<String, Value> =
-        CHANGEABLE_NAMES.into_iter().filter_map(|name| Some((name.to_owned(), after.get(name)?.clone()))).collect();
-    let typed = CHANGEABLE.read(Value::Object(given))?;
+        changeable.names().filter_map(|name| Some((name.to_owned(), after.get(name)?.clone()))).collect();
+    let typed = changeable.read(Value::Object(given))?;
     after.extend(typed.clone());
-    let changed = changed_attributes(&before, &after);
-    let mut forbidden: Vec<&str> = changed.iter().copied().filter(|name| !CHANGEABLE_NAMES.contains(name)).collect();
+    let changed = changed_attributes(before, &after);
+    let may = |name: &str| changeable.names().any(|other| other == name);
+    let mut forbidden: Vec<&str> = changed.iter().copied().filter(|name| !may(name)).collect();
     if !forbidden.is_empty() {
         forbidden.sort_unstable();
         return Err(Error::invalid(format!("cannot change cluster property(ies) {}", forbidden.join(", "))));
@@ -118,8 +129,7 @@ pub(crate) fn apply(patch: &Patch, record: &ClusterRecord, ctx: &Ctx) -> Result<
 }
 
 /// The attributes a patch can name, as they are shown.
-fn document(record: &ClusterRecord) -> Result<Map<String, Value>> {
-    let view = ClusterView::new(record, Version::NEWEST, &Base::none());
+pub(super) fn document(view: &impl Serialize) -> Result<Map<String, Value>> {
     match serde_json::to_value(view) {
         Ok(Value::Object(document)) => Ok(document),
         Ok(_) => Err(Error::Internal { doing: "a cluster is not a JSON object".to_owned(), source: None }),

@@ -1,13 +1,14 @@
-//! Clusters: `/v1/clusters`.
+//! Clusters: `/v1/clusters`, and under their old name `/v1/bays`.
 //!
 //! What changes a cluster is stored with its visible status before the answer, and carried out by the conductor.
 
+pub(crate) mod bays;
 mod change;
 mod resize;
 mod view;
 
 use actix_web::{HttpRequest, HttpResponse};
-use domain::{NewCluster, Rule};
+use domain::{ClusterRequest, NewCluster, Rule, checks};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -51,20 +52,47 @@ pub(crate) struct ClusterDetails {
 )]
 pub(crate) async fn create(ctx: Ctx, request: HttpRequest, body: Body<ClusterCreate>) -> Result<HttpResponse, Problem> {
     Query::read(&request, &[])?;
-    let wanted = body.0;
-    change::count_allowed(wanted.node_count, &ctx)?;
-    change::masters_allowed(wanted.master_count, &ctx)?;
-    let template = ctx.template_of_new_cluster(wanted.cluster_template_id.as_deref().unwrap_or_default()).await?;
+    let made = make(&ctx, body.0, &CLUSTERS).await?;
+    Ok(HttpResponse::Accepted().json(ClusterId { uuid: made.uuid }))
+}
+
+/// What a create differs in between the two names.
+struct Names {
+    /// Attribute with the template.
+    template: &'static str,
+    /// End of generated names.
+    kind: &'static str,
+    create: Rule,
+    /// Whether an admin may take a template of any project.
+    everywhere: bool,
+}
+
+const CLUSTERS: Names =
+    Names { template: "cluster_template_id", kind: "cluster", create: Rule::ClusterCreate, everywhere: true };
+
+/// A cluster that was accepted, and the operation that builds it.
+struct Made {
+    uuid: String,
+    operation: String,
+}
+
+/// Checks a new cluster in the documented order, and stores it.
+async fn make(ctx: &Ctx, mut wanted: ClusterRequest, names: &Names) -> Result<Made, Problem> {
+    change::count_allowed(wanted.node_count, ctx)?;
+    change::masters_allowed(wanted.master_count, ctx)?;
+    let ident = wanted.cluster_template_id.as_deref().unwrap_or_default();
+    let template = ctx.template_of_new_cluster(names.template, ident, names.everywhere).await?;
     let driver = cluster_type::driver_of(&template, ctx.options())?;
     wanted.check(&template)?;
-    ctx.allow(Rule::ClusterCreate)?;
+    ctx.allow(names.create)?;
     ctx.check_quota().await?;
+    wanted.name.get_or_insert_with(|| checks::generated_name(&uuid::Uuid::new_v4(), names.kind));
     let new = NewCluster::resolve(wanted, &template, &ctx.caller, ctx.now())?;
-    let volume_type = change::looks(&new.cluster, &template, &ctx).await?;
+    let volume_type = change::looks(&new.cluster, &template, ctx).await?;
     new.check_masters()?;
     cluster_type::check_cluster(driver, &new, &template, volume_type.as_deref(), ctx.options())?;
-    ctx.accept_create(&new, &template).await?;
-    Ok(HttpResponse::Accepted().json(ClusterId { uuid: new.cluster.uuid }))
+    let operation = ctx.accept_create(&new, &template).await?;
+    Ok(Made { uuid: new.cluster.uuid, operation })
 }
 
 /// List clusters.
@@ -74,7 +102,7 @@ pub(crate) async fn create(ctx: Ctx, request: HttpRequest, body: Body<ClusterCre
 )]
 pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
     let paging = Paging::read(&request, ctx.max_limit())?;
-    let scope = ctx.allow_list(Rule::ClusterGetAll, Rule::ClusterGetAllAllProjects)?;
+    let scope = ctx.allow_list(Rule::ClusterGetAll, Some(Rule::ClusterGetAllAllProjects))?;
     let records = ctx.store().clusters(&scope, &paging.page()).await?;
     let brief = |r: &store::ClusterRecord| ClusterBrief::new(&r.cluster, &r.nodegroups, ctx.version, &ctx.base);
     let next = ctx.next(&paging, "/v1/clusters", records.len(), records.last().map(|r| r.cluster.uuid.as_str()));
@@ -88,7 +116,7 @@ pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<Ht
 )]
 pub(crate) async fn detail(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
     let paging = Paging::read(&request, ctx.max_limit())?;
-    let scope = ctx.allow_list(Rule::ClusterDetail, Rule::ClusterDetailAllProjects)?;
+    let scope = ctx.allow_list(Rule::ClusterDetail, Some(Rule::ClusterDetailAllProjects))?;
     let records = ctx.store().clusters(&scope, &paging.page()).await?;
     let full = |r: &store::ClusterRecord| ClusterView::new(r, ctx.version, &ctx.base);
     let next = ctx.next(&paging, "/v1/clusters/detail", records.len(), records.last().map(|r| r.cluster.uuid.as_str()));

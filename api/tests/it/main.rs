@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on shall say where")]
 #![expect(clippy::needless_pass_by_value, reason = "JSON literals read best without a reference in front")]
 
+mod bays;
 mod certificates;
 mod clusters;
 mod contents;

@@ -32,6 +32,8 @@ settings! {
         default_log_levels: Vec<String>;
         /// Seconds allowed for requests and steps to end after SIGTERM; 0 waits for ever.
         graceful_shutdown_timeout: u64 = 60;
+        /// Most seconds that POST and PATCH of /v1/bays at version 1.1 wait for the conductor. No other request waits.
+        rpc_response_timeout: u64 = 60;
         /// Seconds after its last heartbeat at which a service counts as down.
         service_down_time: i64 = 180, range (1, i64::MAX);
         /// Watch stacks and clean up in this conductor. At least one has to; without it a cluster's status follows its stack
