@@ -25,6 +25,10 @@ own_state() {
     own_docker /info | state
 }
 
+own_id() {
+    docker info --format '{{.Swarm.NodeID}}' 2>/dev/null
+}
+
 other_masters() {
     local address
     for address in ${MASTER_ADDRESSES//,/ }; do
@@ -84,8 +88,7 @@ join() {
 # is_ready: a manager of the swarm has this node on its list, ready.
 is_ready() {
     local id address
-    id=$(own_docker /info | json_value NodeID)
-    [[ -n $id ]] || return 1
+    id=$(own_id) && [[ -n $id ]] || return 1
     for address in "$NODE_IP" $(entrances); do
         if manager_docker "$address" "/nodes/$id" 2>/dev/null | grep -q '"State":"ready"'; then
             return 0
@@ -107,21 +110,28 @@ manager_cli() {
     return 1
 }
 
-# predecessors: ids and roles of dead nodes of this node's name, whose place it has taken.
+# predecessors: ids and roles of nodes of this node's name whose place it has taken: those of a lost server, and those of
+# an attempt to join that came to nothing.
 predecessors() {
-    local ids
+    local ids own
+    own=$(own_id) || return 1
     ids=$(manager_cli node ls --quiet --filter "name=$INSTANCE_NAME") || return 1
-    [[ -n $ids ]] || return 0
+    [[ -n $own && -n $ids ]] || return 1
     # shellcheck disable=SC2086 # several words
-    manager_cli node inspect --format '{{.Description.Hostname}} {{.Status.State}} {{.ID}} {{.Spec.Role}}' $ids |
-        sed -n "s/^$INSTANCE_NAME down //p"
+    manager_cli node inspect --format '{{.Description.Hostname}} {{.ID}} {{.Spec.Role}}' $ids |
+        sed -n "/ $own /d; s/^$INSTANCE_NAME //p"
 }
 
+# forget_predecessors: a manager is no member of the majority any more before it goes.
 forget_predecessors() {
-    local id role
+    local list id role
+    list=$(predecessors) || return 1
     while read -r id role; do
+        [[ -n $id ]] || continue
         log "node $id of the same name is gone for good"
-        [[ $role != manager ]] || manager_cli node demote "$id" >/dev/null || return 1
+        if [[ $role == manager ]]; then
+            manager_cli node demote "$id" >/dev/null || return 1
+        fi
         manager_cli node rm --force "$id" >/dev/null || return 1
-    done < <(predecessors)
+    done <<<"$list"
 }

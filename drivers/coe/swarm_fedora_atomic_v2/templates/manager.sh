@@ -34,7 +34,7 @@ enter_swarm() {
         retry 60 join Manager || fail "Manager failed to join swarm"
     fi
     retry 20 is_ready || fail "the manager is not ready"
-    retry 5 forget_predecessors || log "a dead node of this name is still on the list"
+    retry 8 forget_predecessors || log "a dead node of this name is still on the list"
 }
 
 start_docker() {

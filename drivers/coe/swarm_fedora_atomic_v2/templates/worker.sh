@@ -5,7 +5,7 @@
 enter_swarm() {
     retry 60 join Worker || fail "Node failed to join swarm"
     retry 20 is_ready || fail "the node is not ready"
-    retry 5 forget_predecessors || log "a dead node of this name is still on the list"
+    retry 8 forget_predecessors || log "a dead node of this name is still on the list"
 }
 
 start_docker() {

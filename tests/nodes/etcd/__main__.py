@@ -1,0 +1,183 @@
+"""The story: etcd on three masters begins, refuses strangers, loses members one after another, and gets them back."""
+
+import json
+import os
+import shutil
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from swarm.client import until
+from swarm.cloud import Cloud
+
+from .cluster import Kubernetes
+
+NAME = "green"
+MASTERS = ["master-0", "master-1", "master-2"]
+BEGUN = time.monotonic()
+# The service is asked for a place at its own discovery when its options say so.
+BUILT_IN = "#!/bin/sh\nOS_CLUSTER__ETCD_DISCOVERY_SERVICE_ENDPOINT_FORMAT=built-in exec {} \"$@\"\n"
+
+
+def tell(text):
+    print(f"[{time.monotonic() - BEGUN:5.0f} s] {text}", flush=True)
+
+
+class Story:
+    def __init__(self, folder):
+        self.folder = folder
+        self.cloud = Cloud(folder)
+        self.cluster = Kubernetes(self.cloud, folder)
+
+    def create(self):
+        self.cloud.client(
+            "coe", "cluster", "template", "create", "k8s", "--coe", "kubernetes", "--image", "fedora-coreos-38",
+            "--external-network", "public", "--keypair", "testkey", "--flavor", "m1.small", "--master-flavor", "m1.small",
+            "--network-driver", "flannel", "--docker-storage-driver", "overlay2", "--floating-ip-disabled",
+            "--master-lb-enabled",
+        )
+        self.cloud.client("coe", "cluster", "create", NAME, "--cluster-template", "k8s", "--master-count", "3",
+                          "--node-count", "1")
+        until("the cluster is complete", self.is_complete, 420)
+        tell(f"CREATE_COMPLETE; {self.parameter('master-0', 'ETCD_DISCOVERY_URL') or 'a static list'} brought etcd together")
+
+    def is_complete(self):
+        self.cluster.check()
+        shown = self.cloud.cluster(NAME)
+        if shown["status"].endswith("FAILED"):
+            raise SystemExit(f"{shown['status']}: {shown['status_reason']}")
+        return True if shown["status"] == "CREATE_COMPLETE" else shown["status"]
+
+    def parameter(self, name, wanted):
+        text = (self.cluster.named(name).root / "etc/sysconfig/heat-params").read_text()
+        return next(line.partition("=")[2] for line in text.splitlines() if line.startswith(wanted + "="))
+
+    def masters(self):
+        return [self.cluster.named(name) for name in MASTERS]
+
+    def etcd(self, machine, *words):
+        status, text = machine.etcdctl(*words)
+        assert status == 0, f"{machine.name}$ etcdctl {' '.join(words)}: {text}"
+        return text
+
+    def members(self, machine):
+        """Status and address of each member, as one of them sees it."""
+        rows = json.loads(self.etcd(machine, "member", "list", "--write-out=json"))["members"]
+        return {row["peerURLs"][0]: (row.get("name", ""), bool(row.get("clientURLs"))) for row in rows}
+
+    def be_whole(self):
+        """Every master is a member of the same cluster and reads what each of them wrote."""
+        wanted = {f"https://{machine.address}:2380" for machine in self.masters()}
+        for machine in self.masters():
+            members = self.members(machine)
+            assert set(members) == wanted and all(started for _, started in members.values()), members
+            self.etcd(machine, "put", f"/from/{machine.name}", machine.name)
+        for machine in self.masters():
+            for name in MASTERS:
+                assert name in self.etcd(machine, "get", f"/from/{name}"), f"{machine.name} does not know what {name} wrote"
+        tell(f"members: {sorted(wanted)}; each reads what the others wrote")
+
+    def refuse_strangers(self):
+        """No certificate, another authority's, and certificates of the cluster's own authority that are no master's."""
+        master, worker = self.cluster.named("master-0"), self.cluster.named("minion-0")
+        for machine in [master, worker]:
+            folder = machine.root / "etc/kubernetes/certs"
+            status, text = machine.run(
+                "openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=kubernetes",
+                "-addext", "subjectAltName=DNS:kubernetes", "-keyout", "/etc/kubernetes/certs/other.key",
+                "-out", "/etc/kubernetes/certs/other.crt",
+            )
+            assert status == 0 and (folder / "other.crt").exists(), text
+        config = self.folder / "config"
+        config.mkdir()
+        self.cloud.client("coe", "cluster", "config", "--dir", str(config), "--output-certs", NAME)
+        certificates = worker.root / "etc/kubernetes/certs"
+        shutil.copy(config / "cert.pem", certificates / "user.crt")
+        shutil.copy(config / "key.pem", certificates / "user.key")
+        for what, certificate in [("no certificate", ""), ("another authority's", "other"), ("the worker's kubelet's", "kubelet"),
+                                  ("the worker's proxy's", "proxy"), ("a user's", "user")]:
+            status, text = worker.etcdctl("get", "/from/master-0", certificate=certificate,
+                                          endpoint=f"https://{master.address}:2379")
+            assert status != 0 and "master-0\n" not in text, f"{what}: {text}"
+            tell(f"a client with {what} certificate is refused")
+        before = len(self.members(master))
+        for certificate in ["other", "kubelet"]:
+            status, text = worker.run(
+                "curl", "--silent", "--show-error", "--insecure", "--cert", f"/etc/kubernetes/certs/{certificate}.crt",
+                "--key", f"/etc/kubernetes/certs/{certificate}.key", f"https://{master.address}:2380/members",
+            )
+            assert status != 0 and "peerURLs" not in text, f"a peer with {certificate}: {text}"
+        assert len(self.members(master)) == before
+        tell("a peer with another authority's or a worker's certificate is refused")
+
+    def run_again(self):
+        machine = self.cluster.named("master-2")
+        status, text = machine.run("bash", "/usr/local/libexec/magnum-node", seconds=180)
+        assert status == 0, text
+        until("it is a member again", lambda: self.members(machine) and True)
+        tell("the script of a master ran again: the same member")
+
+    def lose_and_replace(self, name):
+        machine, other = self.cluster.named(name), self.cluster.named(next(one for one in MASTERS if one != name))
+        before = json.loads(self.etcd(other, "member", "list", "--write-out=json"))
+        machine.kill()
+        until("a leader is elected", lambda: self.etcd(other, "put", "/while/away", name).strip() == "OK")
+        tell(f"{name} is gone; the others still take writes")
+        self.cluster.replace(machine)
+
+        def back():
+            if not machine.init():
+                return "it boots"
+            if machine.code() not in (None, 0):
+                raise SystemExit(f"{name} failed: {machine.log()[-1500:]}")
+            return machine.code() == 0
+        until(f"{name} is back", back, 240)
+        after = json.loads(self.etcd(other, "member", "list", "--write-out=json"))
+        assert before["header"]["cluster_id"] == after["header"]["cluster_id"]
+        old, new = ({row["ID"] for row in rows["members"]} for rows in (before, after))
+        assert len(old - new) == len(new - old) == 1, "one member took the place of another"
+        assert name in self.etcd(machine, "get", "/while/away")
+        assert "--initial-cluster-state=existing" in (machine.root / "etc/systemd/system/etcd.service").read_text()
+        tell(f"{name} came back without its data, took its place and has the data again")
+
+    def delete(self):
+        self.cloud.client("coe", "cluster", "delete", NAME)
+        until("the cluster is gone", lambda: NAME not in self.cloud.client("coe", "cluster", "list", "-f", "value"), 120)
+        self.cluster.await_names([])
+
+    def end(self):
+        self.cluster.end()
+        self.cloud.stop()
+
+
+def tell_story(parts):
+    folder = Path(tempfile.mkdtemp(prefix="magnum-etcd-"))
+    story = None
+    try:
+        story = Story(folder)
+        for part, *arguments in parts:
+            getattr(story, part)(*arguments)
+    except BaseException:
+        if story:
+            print("\n".join(story.cluster.logs()), file=sys.stderr)
+        raise
+    finally:
+        if story:
+            story.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main():
+    tell_story([("create",), ("be_whole",), ("refuse_strangers",), ("run_again",), ("lose_and_replace", "master-1"), ("be_whole",),
+                ("lose_and_replace", "master-0"), ("be_whole",), ("delete",)])
+    with tempfile.TemporaryDirectory(prefix="magnum-etcd-") as folder:
+        wrapper = Path(folder) / "magnum"
+        wrapper.write_text(BUILT_IN.format(os.environ["MAGNUM_BIN"]))
+        wrapper.chmod(0o755)
+        os.environ["MAGNUM_BIN"] = str(wrapper)
+        tell_story([("create",), ("be_whole",), ("lose_and_replace", "master-2"), ("be_whole",), ("delete",)])
+    tell("proven")
+
+
+main()

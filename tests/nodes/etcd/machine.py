@@ -1,0 +1,62 @@
+"""A machine that boots by Ignition: files are written, then the unit's script runs. Programs are this machine's, read-only."""
+
+import base64
+import gzip
+import json
+import shutil
+import urllib.parse
+from pathlib import Path
+
+from swarm.machine import Machine
+
+STANDIN = Path(__file__).with_name("standin.py")
+NAMES = ["curl", "hostnamectl", "modprobe", "podman", "setenforce", "sleep", "sysctl", "systemctl", "update-ca-trust"]
+FOLDERS = [
+    "etc/NetworkManager/conf.d", "etc/containerd", "etc/kubernetes", "etc/modules-load.d", "etc/sysctl.d", "opt", "srv",
+    "usr-local/lib", "usr-local/libexec", "var/lib/node",
+]
+# What the unit in the Ignition document runs.
+SCRIPT = "#!/bin/bash\nexec /bin/bash /usr/local/libexec/magnum-node\n"
+
+
+class CoreosMachine(Machine):
+    """One server that runs."""
+
+    def build(self, user_data):
+        super().build(SCRIPT)
+        self.user_data = user_data
+        for folder in FOLDERS:
+            (self.root / folder).mkdir(parents=True, exist_ok=True)
+        tools = self.root / "usr-local/bin"
+        shutil.copy(STANDIN, tools / "coreos-standin")
+        (tools / "coreos-standin").chmod(0o755)
+        for name in NAMES:
+            (tools / name).unlink(missing_ok=True)
+            (tools / name).symlink_to("coreos-standin")
+        for entry in json.loads(user_data)["storage"]["files"]:
+            self.write(entry)
+
+    def write(self, entry):
+        head, _, body = entry["contents"]["source"].partition(",")
+        content = base64.b64decode(body) if head.endswith(";base64") else urllib.parse.unquote_to_bytes(body)
+        if entry["contents"].get("compression") == "gzip":
+            content = gzip.decompress(content)
+        target = self.root / entry["path"].lstrip("/").replace("usr/local/", "usr-local/", 1)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(content)
+        target.chmod(entry["mode"])
+
+    def etcd(self):
+        """What its etcd said."""
+        path = self.root / "var/log/etcd"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def etcdctl(self, *words, certificate="server", endpoint=None, seconds=30):
+        """etcdctl on this machine, with certificates of it: exit status and output."""
+        folder = "/etc/kubernetes/certs"
+        tls = []
+        if certificate:
+            tls = [f"--cacert={folder}/ca.crt", f"--cert={folder}/{certificate}.crt", f"--key={folder}/{certificate}.key"]
+        endpoint = endpoint or f"https://{self.address}:2379"
+        return self.run("env", "ETCDCTL_API=3", "etcdctl", f"--endpoints={endpoint}", "--dial-timeout=5s",
+                        "--command-timeout=10s", *tls, *words, seconds=seconds)

@@ -1,0 +1,249 @@
+"""The story: a cluster of three managers and two workers is built, used, shrunk, robbed of managers, and deleted."""
+
+import shutil
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from .client import Client, certificate_of_another_authority, until
+from .cloud import Cloud
+from .cluster import Cluster
+
+NAME = "blue"
+MASTERS = ["master-0", "master-1", "master-2"]
+IMAGE = "proof:1"
+TOKEN = b"SWMTKN-"
+BEGUN = time.monotonic()
+
+
+def tell(text):
+    for line in str(text).rstrip("\n").splitlines():
+        print(f"[{time.monotonic() - BEGUN:5.0f} s] {line}", flush=True)
+
+
+class Watch:
+    """Looks at the arguments of all processes for tokens, as fast as it can."""
+
+    def __init__(self):
+        self.found = set()
+        self.looks = 0
+        self.ended = threading.Event()
+        threading.Thread(target=self.look, daemon=True).start()
+
+    def look(self):
+        while not self.ended.wait(0.02):
+            self.looks += 1
+            for path in Path("/proc").glob("[0-9]*/cmdline"):
+                try:
+                    words = path.read_bytes()
+                except OSError:
+                    continue
+                if TOKEN in words:
+                    self.found.add(words.split(b"\0")[0].decode())
+
+
+class Story:
+    def __init__(self, folder):
+        self.folder = folder
+        self.cloud = Cloud(folder)
+        self.cluster = Cluster(self.cloud, folder)
+        self.watch = Watch()
+        self.client = None
+
+    def create(self):
+        self.cloud.client(
+            "coe", "cluster", "template", "create", "swarm", "--coe", "swarm-mode", "--image", "fedora-atomic-27",
+            "--external-network", "public", "--keypair", "testkey", "--flavor", "m1.small", "--master-flavor", "m1.small",
+            "--docker-storage-driver", "vfs", "--floating-ip-disabled", "--master-lb-enabled",
+        )
+        self.cloud.client("coe", "cluster", "create", NAME, "--cluster-template", "swarm", "--master-count", "3",
+                          "--node-count", "2")
+        self.await_status("CREATE_COMPLETE")
+        shown = self.cloud.cluster(NAME)
+        tell(f"{shown['status']}: api_address {shown['api_address']}, masters {shown['master_addresses']}, nodes "
+             f"{shown['node_addresses']}")
+        assert shown["api_address"] == f"tcp://{self.cloud.balancer()[0]}:2375", shown["api_address"]
+
+    def await_status(self, wanted, seconds=420):
+        def reached():
+            self.cluster.check()
+            shown = self.cloud.cluster(NAME)
+            assert not shown["status"].endswith("FAILED"), SystemExit(f"{shown['status']}: {shown['status_reason']}")
+            return True if shown["status"] == wanted else shown["status"]
+        until(f"the cluster is {wanted}", reached, seconds)
+
+    def configure(self):
+        """Certificates of the service, and what docker does with and without them."""
+        self.client = Client(self.cloud, self.cluster.network, self.folder, NAME)
+        tell(f"coe cluster config: {self.client.variables}")
+        self.show_nodes()
+        nodes = self.client.nodes()
+        assert set(nodes) == {*MASTERS, "node-0", "node-1"}, nodes
+        assert all(state[:2] == ("Ready", "Active") for state in nodes.values()), nodes
+        assert sorted(nodes[name][2] for name in MASTERS) == ["Leader", "Reachable", "Reachable"], nodes
+
+    def show_nodes(self):
+        tell("$ docker --tlsverify node ls\n" + self.client.docker("node", "ls"))
+
+    def refuse_strangers(self):
+        host = self.client.variables["DOCKER_HOST"]
+        other = certificate_of_another_authority(self.folder)
+        tcp = host.removeprefix("tcp://")
+        for what, words in [
+            ("without a certificate", ["/usr/bin/docker", "--tls", "--host", host, "node", "ls"]),
+            ("with another authority's", ["/usr/bin/docker", "--tlsverify", "--tlscacert", str(other / "ca.pem"),
+                                          "--tlscert", str(other / "cert.pem"), "--tlskey", str(other / "key.pem"),
+                                          "--host", host, "node", "ls"]),
+            ("without TLS", ["curl", "--silent", "--show-error", "--fail", f"http://{tcp}/nodes"]),
+            ("asking for tokens", ["curl", "--silent", "--show-error", "--insecure", f"https://{tcp}/swarm"]),
+        ]:
+            status, text = self.client.run(*words)
+            assert status != 0 and "HOSTNAME" not in text and "SWMTKN" not in text, f"{what}: {text}"
+            tell(f"a client {what} is refused: {text.strip().splitlines()[-1]}")
+        for machine in self.cluster.machines.values():
+            if machine.name.startswith("node"):
+                status, text = self.client.run("curl", "--silent", "--insecure", f"https://{machine.address}:2375/info")
+                assert status == 7, f"{machine.name} listens: {status} {text}"
+
+    def keep_secrets(self):
+        """The tokens are on no node, in no log, in no stack and in no list of processes."""
+        assert self.client.docker("swarm", "join-token", "--quiet", "worker").encode().startswith(TOKEN)
+        assert self.watch.looks > 100 and not self.watch.found, self.watch.found
+        places = [self.cloud.log, *self.folder.glob("*/machine.log")]
+        for machine in self.cluster.machines.values():
+            places += [path for path in machine.root.rglob("*") if path.is_file() and self.is_of_interest(machine, path)]
+        for path in places:
+            assert TOKEN not in path.read_bytes(), f"{path} holds a token"
+        told = str(self.cloud.stacks())
+        assert "swarm_masters" in told and TOKEN.decode() not in told
+        tell(f"no token in {len(places)} files, the stack, and {self.watch.looks} looks at the processes' arguments")
+
+    @staticmethod
+    def is_of_interest(machine, path):
+        """Docker keeps its state, in which tokens are, to itself."""
+        inside = path.relative_to(machine.root).parts
+        return inside[:3] != ("var", "lib", "docker") and inside[0] not in ("dev", "proc", "sys", "usr") and not path.is_symlink()
+
+    def run_again(self):
+        """The scripts may run twice."""
+        before = self.client.docker("node", "ls", "--quiet")
+        for name in ["master-0", "master-1", "node-0"]:
+            status, text = self.cluster.named(name).run("bash", "/var/lib/cloud/user-data", seconds=180)
+            assert status == 0, f"{name} again: {text}"
+        until("all are ready again", lambda: self.ready(5))
+        assert self.client.docker("node", "ls", "--quiet") == before
+        tell("the user data of two managers and a worker ran again: the same nodes")
+
+    def ready(self, number):
+        nodes = self.client.nodes()
+        return True if sum(state[0] == "Ready" for state in nodes.values()) == number else nodes
+
+    def serve(self):
+        """A service whose containers use the nodes' network: there is no firewall to publish ports with."""
+        tar = self.folder / "image.tar"
+        for machine in self.cluster.machines.values():
+            self.give_image(machine, tar)
+        self.client.docker("service", "create", "--detach", "--quiet", "--name", "work", "--replicas", "5", "--network", "host",
+                           "--no-resolve-image", IMAGE, "/bin/busybox", "sleep", "3600")
+        until("five tasks run", lambda: True if len(self.client.tasks("work")) == 5 else self.client.tasks("work"), 120)
+        tell(f"five tasks run, on {self.client.tasks('work')}")
+
+    def give_image(self, machine, tar):
+        script = "mkdir -p /tmp/i/bin && cp /usr/bin/busybox /tmp/i/bin/ && tar -C /tmp/i -c . | docker import - " + IMAGE
+        status, text = machine.run("bash", "-c", script)
+        assert status == 0, text
+
+    def swarm(self, machine, *words, expect=0):
+        status, text = machine.run("/usr/local/bin/magnum-swarm", *words, seconds=180)
+        assert (status == 0) == (expect == 0), f"magnum-swarm {words}: {status} {text}"
+        tell(f"{machine.name}$ magnum-swarm {' '.join(words)}" + (f"\n{text}" if text else ""))
+        return text
+
+    def remove_worker(self):
+        """Drained, then removed from the cluster, then off the list; afterwards a new one joins."""
+        manager, worker = self.cluster.named("master-1"), self.cluster.named("node-0")
+        assert "node-0" in self.client.tasks("work")
+        self.swarm(manager, "drain", worker.server_name)
+        assert self.client.nodes()["node-0"][:2] == ("Ready", "Drain")
+        assert "node-0" not in self.client.tasks("work")
+        until("its tasks run elsewhere", lambda: len(self.client.tasks("work")) == 5 and "node-0" not in self.client.tasks("work"))
+        gone = next(id for id, name, *_ in self.cloud.servers() if name == worker.server_name)
+        self.cloud.client("coe", "cluster", "resize", NAME, "1", "--nodes-to-remove", gone)
+        self.await_status("UPDATE_COMPLETE")
+        self.cluster.await_names([*MASTERS, "node-1"])
+        self.swarm(manager, "remove", worker.server_name)
+        assert set(self.client.nodes()) == {*MASTERS, "node-1"}
+        self.show_nodes()
+        self.cloud.client("coe", "cluster", "resize", NAME, "2")
+        self.await_status("UPDATE_COMPLETE")
+        until("the new worker is ready", lambda: self.ready(5))
+        tell(f"a new worker has joined: {sorted(self.client.nodes())}")
+
+    def lose_manager(self, name):
+        """Its power goes off: the swarm answers, and goes on; made anew, it takes its place again."""
+        machine = self.cluster.named(name)
+        swarm_id = self.client.docker("info", "--format", "{{.Swarm.Cluster.ID}}")
+        machine.kill()
+        until("it is missed", lambda: self.client.nodes()[name][2] in ("Unreachable", ""), 120)
+        self.show_nodes()
+        other = self.cluster.named("master-2")
+        victim = next(m for m in self.cluster.machines.values() if m.name in MASTERS and m not in (machine, other))
+        assert "no majority" in self.swarm(other, "remove", victim.server_name, expect=1)
+        self.client.docker("service", "update", "--detach", "--quiet", "--env-add", f"AFTER={name}", "work")
+        until("the service goes on", lambda: len(self.client.tasks("work")) == 5, 180)
+        self.cluster.replace(machine)
+        until(f"{name} is a manager again", lambda: self.is_whole(machine), 240)
+        self.give_image(machine, None)
+        assert self.client.docker("info", "--format", "{{.Swarm.Cluster.ID}}") == swarm_id, "there are two swarms"
+        self.show_nodes()
+
+    def is_whole(self, machine):
+        if machine.code() not in (None, 0):
+            raise SystemExit(f"{machine.name} failed: {machine.log()[-1500:]}")
+        names = self.client.docker("node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}").splitlines()
+        good = [line for line in names if line.endswith((" Ready Leader", " Ready Reachable"))]
+        return True if machine.code() == 0 and len(good) == 3 and len(names) == 5 else names
+
+    def remove_manager(self):
+        manager, leaving = self.cluster.named("master-2"), self.cluster.named("master-0")
+        self.swarm(manager, "remove", leaving.server_name)
+        nodes = self.client.nodes()
+        assert "master-0" not in nodes and sorted(nodes[name][2] for name in MASTERS[1:]) == ["Leader", "Reachable"], nodes
+        tell("a manager was made a worker, drained and removed; the other two are a swarm")
+
+    def delete(self):
+        self.cloud.client("coe", "cluster", "delete", NAME)
+        until("the cluster is gone", lambda: NAME not in self.cloud.client("coe", "cluster", "list", "-f", "value"), 120)
+        self.cluster.await_names([])
+
+    def end(self):
+        self.watch.ended.set()
+        self.cluster.end()
+        self.cloud.stop()
+
+
+def main():
+    folder = Path(tempfile.mkdtemp(prefix="magnum-swarm-"))
+    story = None
+    try:
+        story = Story(folder)
+        for part in ["create", "configure", "refuse_strangers", "keep_secrets", "run_again", "serve", "remove_worker"]:
+            getattr(story, part)()
+        story.lose_manager("master-1")
+        story.lose_manager("master-0")
+        story.remove_manager()
+        story.delete()
+        tell("proven")
+    except BaseException:
+        if story:
+            print("\n".join(story.cluster.logs()), file=sys.stderr)
+        raise
+    finally:
+        if story:
+            story.end()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+main()

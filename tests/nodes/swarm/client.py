@@ -1,0 +1,70 @@
+"""docker as a user runs it: on a machine beside the cluster, with the files and variables of `coe cluster config`."""
+
+import os
+import re
+import shlex
+import subprocess
+import time
+
+
+class Client:
+    def __init__(self, cloud, network, folder, name):
+        self.space = network.join("client", "10.0.0.250")
+        self.network = network
+        self.folder = folder / "config"
+        self.folder.mkdir()
+        printed = cloud.client("coe", "cluster", "config", "--dir", str(self.folder), "--output-certs", name)
+        found = (re.match(r"export (DOCKER_\w+)=(.*)", line) for line in printed.splitlines())
+        self.variables = {match[1]: "".join(shlex.split(match[2])) for match in found if match}
+
+    def run(self, *words, variables=None, seconds=90):
+        environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder)}
+        done = subprocess.run(
+            [*self.network.inside(self.space), *words], env=environment | (variables or {}), stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
+        )
+        return done.returncode, done.stdout
+
+    def docker(self, *words, seconds=90):
+        """`docker --tlsverify`, which has to succeed."""
+        status, text = self.run("/usr/bin/docker", "--tlsverify", *words, variables=self.variables, seconds=seconds)
+        assert status == 0, f"docker {' '.join(words)}: {text}"
+        return text
+
+    def nodes(self):
+        """State, availability and manager's status by name, with the cluster's part of the name left out."""
+        form = "{{.Hostname}} {{.Status}} {{.Availability}} {{.ManagerStatus}}"
+        rows = (line.split(" ") for line in self.docker("node", "ls", "--format", form).splitlines())
+        return {name.split("-", 2)[-1]: tuple(rest) for name, *rest in rows}
+
+    def tasks(self, service):
+        """Where the running tasks of a service are."""
+        text = self.docker("service", "ps", service, "--filter", "desired-state=running", "--format",
+                           "{{.Node}} {{.CurrentState}}")
+        return sorted(line.split(" ")[0].split("-", 2)[-1] for line in text.splitlines() if " Running" in line)
+
+
+def until(what, condition, seconds=60):
+    """Waits for it; what was seen last is told when it does not come."""
+    end = time.monotonic() + seconds
+    seen = None
+    while time.monotonic() < end:
+        try:
+            seen = condition()
+            if seen is True:
+                return
+        except (AssertionError, subprocess.TimeoutExpired) as error:
+            seen = error
+        time.sleep(1)
+    raise AssertionError(f"{what}: not after {seconds} s; last seen: {seen}")
+
+
+def certificate_of_another_authority(folder):
+    """Files as docker takes them, signed by nobody the cluster knows."""
+    other = folder / "other"
+    other.mkdir()
+    base = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=admin/O=system:masters"]
+    subprocess.run([*base, "-keyout", str(other / "key.pem"), "-out", str(other / "cert.pem")], check=True,
+                   capture_output=True, timeout=60)
+    os.link(folder / "config/ca.pem", other / "ca.pem")
+    return other
