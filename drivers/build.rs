@@ -1,7 +1,7 @@
 //! Finds the drivers and embeds their templates.
 //!
-//! Every folder `coe/<name>/` with a `driver.rs` is a driver; its main template is `templates/cluster.yaml`. From there
-//! the references (`get_file: x`, `type: x.yaml`) are followed through the driver's `templates/` and then `shared/`. A
+//! Every folder `coe/<name>/` with a `driver.rs` is a driver; its main templates are `templates/cluster.yaml` and, where it
+//! builds further node groups, `templates/nodegroup.yaml`. From there the references (`get_file: x`, `type: x.yaml`) are followed through the driver's `templates/` and then `shared/`. A
 //! reference `x.yaml` may also be a folder `x/` in `shared/`: each file in it is a variant, and the driver picks the one
 //! that is sent under the name `x.yaml`. A reference that leads nowhere fails the build.
 //!
@@ -36,8 +36,7 @@ fn main() -> Result<()> {
     let mut drivers = Vec::new();
     for folder in driver_folders(&root.join("coe"))? {
         let name = folder.file_name().and_then(|n| n.to_str()).ok_or("driver folder without a name")?.to_owned();
-        let files = referenced(&folder.join("templates"), &root.join("shared"))?;
-        write_driver(&mut text, &name, &folder, &root.join("shared"), &files)?;
+        write_driver(&mut text, &name, &folder, &root.join("shared"))?;
         drivers.push(name);
     }
     writeln!(text, "/// Every driver of this build, in the order of their names.")?;
@@ -61,14 +60,29 @@ fn driver_folders(coe: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(found)
 }
 
-fn write_driver(text: &mut String, name: &str, folder: &Path, shared: &Path, files: &Files) -> Result<()> {
+fn write_driver(text: &mut String, name: &str, folder: &Path, shared: &Path) -> Result<()> {
     writeln!(text, "#[path = {:?}]\nmod {name};", folder.join("driver.rs"))?;
-    writeln!(
-        text,
-        "pub(crate) static {}: crate::templates::Folder = crate::templates::Folder {{",
-        name.to_uppercase()
-    )?;
-    writeln!(text, "    template: include_str!({:?}),\n    files: &[", folder.join("templates/cluster.yaml"))?;
+    for (main, suffix) in [("cluster.yaml", ""), ("nodegroup.yaml", "_NODEGROUP")] {
+        let main = folder.join("templates").join(main);
+        if suffix.is_empty() || main.is_file() {
+            let constant = format!("{}{suffix}", name.to_uppercase());
+            write_folder(text, (name, &constant), (folder, shared), &main)?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes a main template and everything it refers to as a constant.
+fn write_folder(
+    text: &mut String,
+    (name, constant): (&str, &str),
+    (folder, shared): (&Path, &Path),
+    main: &Path,
+) -> Result<()> {
+    let files = &referenced(main, &folder.join("templates"), shared)?;
+    writeln!(text, "pub(crate) static {constant}: crate::templates::Folder = crate::templates::Folder {{")?;
+    writeln!(text, "    parameters: &{:?},", parameters(&fs::read_to_string(main)?))?;
+    writeln!(text, "    template: include_str!({main:?}),\n    files: &[")?;
     for ((file, variant), path) in files {
         let path = if file.ends_with(".sh") {
             &embed(name, file, &bare(&fs::read_to_string(path)?))?
@@ -143,9 +157,20 @@ fn here_document(line: &str) -> Option<String> {
     (!word.is_empty()).then_some(word)
 }
 
-fn referenced(templates: &Path, shared: &Path) -> Result<Files> {
+/// Names of the parameters a template declares.
+fn parameters(template: &str) -> Vec<&str> {
+    let section = template.lines().skip_while(|line| *line != "parameters:").skip(1);
+    let section = section.take_while(|line| line.is_empty() || line.starts_with(' '));
+    section
+        .filter_map(|line| line.strip_prefix("  ").and_then(|line| line.split_once(':')))
+        .map(|(name, _)| name)
+        .filter(|name| !name.starts_with([' ', '#']))
+        .collect()
+}
+
+fn referenced(main: &Path, templates: &Path, shared: &Path) -> Result<Files> {
     let mut files = Files::new();
-    let mut open = vec![templates.join("cluster.yaml")];
+    let mut open = vec![main.to_owned()];
     while let Some(path) = open.pop() {
         let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
         for name in references(&text) {

@@ -6,6 +6,7 @@
 mod certificates;
 mod discovery;
 mod facts;
+mod nodegroup;
 mod resize;
 mod stack;
 mod teardown;
@@ -20,6 +21,10 @@ use crate::{
     step::{Fail, Next, StepCtx},
 };
 use certificates::{delete_certs, issue_certs};
+use nodegroup::{
+    announce_group, await_group_stack, create_group_stack, delete_group_stack, delete_node_groups, forget_group,
+    record_group,
+};
 use resize::{await_resize, record_sizes, update_stack};
 use stack::{await_stack, create_stack, delete_stack, record_outputs};
 use teardown::{delete_load_balancers, settle};
@@ -32,8 +37,25 @@ operation! {
         issue_certs  / delete_certs;
         grant_trust  / revoke_trust  [token];
         create_stack / delete_stack  [token];
-        await_stack  / delete_load_balancers;
-        record_outputs;
+        await_stack  / delete_node_groups;
+        record_outputs / delete_load_balancers;
+    }
+}
+
+operation! {
+    /// Builds a node group besides those a cluster comes with, on what the cluster's own stack has made.
+    NODEGROUP_CREATE {
+        announce_group     / forget_group;
+        create_group_stack / delete_group_stack [token];
+        await_group_stack;
+        record_group;
+    }
+}
+
+operation! {
+    /// Shows what was changed of a node group.
+    NODEGROUP_UPDATE {
+        announce_group;
     }
 }
 
@@ -47,7 +69,7 @@ operation! {
 }
 
 operation! {
-    /// What a delete does before it undoes the creation.
+    /// What the removal of a cluster or node group does before it undoes the creation.
     BEFORE_DELETE {
         settle;
     }
@@ -56,14 +78,18 @@ operation! {
 /// The steps of an operation, in order.
 pub(crate) fn steps(kind: OperationKind) -> Vec<Step> {
     let forward = |lines: &[Line]| lines.iter().map(|line| line.step).collect::<Vec<_>>();
+    let backward = |lines: &[Line]| {
+        let undone = lines.iter().rev().filter_map(|line| line.undo);
+        forward(BEFORE_DELETE).into_iter().chain(undone).collect::<Vec<_>>()
+    };
     match kind {
         OperationKind::Create => forward(CREATE),
         OperationKind::Resize => forward(RESIZE),
-        OperationKind::Delete => {
-            let mut steps = forward(BEFORE_DELETE);
-            steps.extend(CREATE.iter().rev().filter_map(|line| line.undo));
-            steps
-        }
+        OperationKind::NodegroupCreate => forward(NODEGROUP_CREATE),
+        OperationKind::NodegroupUpdate => forward(NODEGROUP_UPDATE),
+        OperationKind::Upgrade => Vec::new(),
+        OperationKind::Delete => backward(CREATE),
+        OperationKind::NodegroupDelete => backward(NODEGROUP_CREATE),
     }
 }
 
@@ -79,9 +105,11 @@ pub(crate) fn lacks_token(op: &Operation) -> bool {
 /// Steps that wait for Heat get Heat's own timeout and a margin, so that Heat says first what went wrong.
 pub(crate) fn deadline(ctx: &StepCtx, step: &str) -> TimeDelta {
     match step {
-        "await_stack" => stack::timeout(ctx) + TimeDelta::minutes(10),
+        "await_stack" | "await_group_stack" => stack::timeout(ctx) + TimeDelta::minutes(10),
         "await_resize" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
-        "delete_stack" => TimeDelta::seconds(ctx.deps.options.magnum_rs.delete_deadline),
+        "delete_stack" | "delete_node_groups" | "delete_group_stack" => {
+            TimeDelta::seconds(ctx.deps.options.magnum_rs.delete_deadline)
+        }
         "delete_load_balancers" => TimeDelta::seconds(ctx.deps.options.cluster.pre_delete_lb_timeout.max(10)),
         _ => TimeDelta::seconds(ctx.deps.options.magnum_rs.step_deadline),
     }
@@ -101,37 +129,79 @@ async fn forget_cluster(_: &mut StepCtx) -> Result<Next, Fail> {
 
 /// What the end of an operation writes when every step is done.
 pub(crate) fn success(ctx: &mut StepCtx) -> Outcome {
-    let status = match ctx.op.kind {
-        OperationKind::Create => Status::CreateComplete,
-        OperationKind::Resize => Status::UpdateComplete,
-        OperationKind::Delete => return Outcome::deleted(),
-    };
-    set_status(ctx, status, None);
-    Outcome::done(&ctx.cluster, &ctx.groups)
+    match (ctx.op.kind, ctx.op.nodegroup()) {
+        (OperationKind::Delete, _) => return Outcome::deleted(),
+        (OperationKind::Create, _) => set_status(ctx, Status::CreateComplete, None),
+        (OperationKind::NodegroupDelete, Some(gone)) => {
+            let gone = gone.to_owned();
+            ctx.groups.retain(|group| group.uuid != gone);
+            set_cluster_status(ctx, None);
+            return Outcome::group_deleted(&ctx.cluster, &gone);
+        }
+        (OperationKind::NodegroupCreate, _) => {
+            set_group_status(ctx, Status::CreateComplete, None);
+            set_cluster_status(ctx, None);
+        }
+        _ => {
+            set_group_status(ctx, Status::UpdateComplete, None);
+            set_cluster_status(ctx, None);
+        }
+    }
+    Outcome::done(&ctx.cluster, &ctx.taking_part())
 }
 
 /// What the end of an operation writes when a step failed for good.
 pub(crate) fn failure(ctx: &mut StepCtx, reason: &str) -> Outcome {
-    let status = match ctx.op.kind {
-        OperationKind::Create => Status::CreateFailed,
-        OperationKind::Resize => {
+    match ctx.op.kind {
+        OperationKind::Create => set_status(ctx, Status::CreateFailed, Some(reason)),
+        OperationKind::Delete => set_status(ctx, Status::DeleteFailed, Some(reason)),
+        kind => {
             resize::restore_count(ctx);
-            Status::UpdateFailed
+            let status = match kind {
+                OperationKind::NodegroupCreate => Status::CreateFailed,
+                OperationKind::NodegroupDelete => Status::DeleteFailed,
+                _ => Status::UpdateFailed,
+            };
+            set_group_status(ctx, status, Some(reason));
+            set_cluster_status(ctx, Some(reason));
         }
-        OperationKind::Delete => Status::DeleteFailed,
-    };
-    set_status(ctx, status, Some(reason));
-    Outcome::failed(&ctx.cluster, &ctx.groups, reason)
+    }
+    Outcome::failed(&ctx.cluster, &ctx.taking_part(), reason)
 }
 
-/// Cluster and the node groups that took part carry the same status.
+/// Cluster and node groups carry the same status.
 fn set_status(ctx: &mut StepCtx, status: Status, reason: Option<&str>) {
     ctx.cluster.status = status;
     ctx.cluster.status_reason = reason.map(str::to_owned);
-    for group in &mut ctx.groups {
-        if group.is_default || group.status.is_busy() {
-            group.status = status;
-            group.status_reason = reason.map(str::to_owned);
-        }
+    set_group_status(ctx, status, reason);
+}
+
+/// The status of the node groups that an operation was about.
+fn set_group_status(ctx: &mut StepCtx, status: Status, reason: Option<&str>) {
+    let own: Vec<String> = ctx.taking_part().into_iter().map(|group| group.uuid).collect();
+    for group in ctx.groups.iter_mut().filter(|group| own.contains(&group.uuid)) {
+        group.status = status;
+        group.status_reason = reason.map(str::to_owned);
     }
+}
+
+/// The cluster's status follows from those of its node groups, as upstream has it: while one of them is broken, it is.
+/// What just failed says why; of the others their names are told.
+fn set_cluster_status(ctx: &mut StepCtx, reason: Option<&str>) {
+    let own = ctx.own_group().map(|group| group.name.clone());
+    let failed: Vec<&str> = ctx
+        .groups
+        .iter()
+        .filter(|group| !group.is_default && group.status.is_failed() && own.as_deref() != Some(&group.name))
+        .map(|group| group.name.as_str())
+        .collect();
+    let cause = match (reason, own) {
+        (Some(reason), Some(name)) => Some(format!("{name} failed: {reason}")),
+        (Some(reason), None) => Some(reason.to_owned()),
+        (None, _) => None,
+    };
+    let others = failed.iter().map(|name| format!("{name} failed"));
+    let told: Vec<String> = cause.into_iter().chain(others).collect();
+    ctx.cluster.status = if told.is_empty() { Status::UpdateComplete } else { Status::UpdateFailed };
+    ctx.cluster.status_reason = (!told.is_empty()).then(|| told.join(", "));
 }

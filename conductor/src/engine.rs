@@ -310,7 +310,7 @@ impl Engine {
         if !steps[index + 1..].iter().any(|step| step.token) {
             ctx.op.sealed_token = None;
         }
-        let kept = self.deps.store.commit_step(&ctx.op, &ctx.cluster, &ctx.groups, true, now).await?;
+        let kept = self.deps.store.commit_step(&ctx.op, &ctx.cluster, &ctx.taking_part(), true, now).await?;
         if kept { Ok(None) } else { Ok(Some(self.lost(ctx).await?)) }
     }
 
@@ -318,7 +318,7 @@ impl Engine {
         let now = self.deps.clock.now();
         ctx.op.attempt += 1;
         ctx.op.run_at = now + jittered(pause);
-        let kept = self.deps.store.commit_step(&ctx.op, &ctx.cluster, &ctx.groups, false, now).await?;
+        let kept = self.deps.store.commit_step(&ctx.op, &ctx.cluster, &ctx.taking_part(), false, now).await?;
         if kept { Ok(Advanced::Waiting(ctx.op.run_at)) } else { self.lost(ctx).await }
     }
 
@@ -451,7 +451,17 @@ mod tests {
         let names = crate::step_names(OperationKind::Delete);
         assert_eq!(
             names,
-            ["settle", "delete_load_balancers", "delete_stack", "revoke_trust", "delete_certs", "forget_cluster"]
+            [
+                "settle",
+                "delete_load_balancers",
+                "delete_node_groups",
+                "delete_stack",
+                "revoke_trust",
+                "delete_certs",
+                "forget_cluster"
+            ]
         );
+        let names = crate::step_names(OperationKind::NodegroupDelete);
+        assert_eq!(names, ["settle", "delete_group_stack", "forget_group"]);
     }
 }

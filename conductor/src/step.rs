@@ -118,8 +118,37 @@ impl StepCtx {
 
     /// Writes cluster and node groups in the middle of a step, so that what was just made outside is known at once.
     pub(crate) async fn record(&mut self) -> Result<(), Fail> {
-        let kept = self.deps.store.record(&self.op, &self.cluster, &self.groups, self.deps.clock.now()).await?;
+        let kept = self.deps.store.record(&self.op, &self.cluster, &self.taking_part(), self.deps.clock.now()).await?;
         if kept { Ok(()) } else { Err(Fail::Lost) }
+    }
+
+    /// Whether a node group is this operation's to write. The others belong to whoever asks for something of them while
+    /// this runs.
+    pub(crate) fn takes_part(&self, group: &NodeGroup) -> bool {
+        match self.op.kind {
+            OperationKind::Create | OperationKind::Delete => true,
+            _ => match self.own_group() {
+                Some(own) => own.uuid == group.uuid,
+                None => group.is_default,
+            },
+        }
+    }
+
+    /// The node groups that this operation writes.
+    pub(crate) fn taking_part(&self) -> Vec<NodeGroup> {
+        self.groups.iter().filter(|group| self.takes_part(group)).cloned().collect()
+    }
+
+    /// The node group this operation is about, where that has a stack of its own.
+    pub(crate) fn own_group(&self) -> Option<&NodeGroup> {
+        let uuid = self.op.nodegroup()?;
+        self.groups.iter().find(|group| group.uuid == uuid && !group.is_default)
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn own_group_mut(&mut self) -> Option<&mut NodeGroup> {
+        let uuid = self.op.nodegroup()?;
+        self.groups.iter_mut().find(|group| group.uuid == uuid && !group.is_default)
     }
 
     /// The template, which must still exist while the cluster does.
@@ -156,7 +185,7 @@ impl StepCtx {
     pub(crate) fn trustee_password(&self) -> Result<Option<Secret>, Fail> {
         let Some(sealed) = &self.cluster.trustee_password else { return Ok(None) };
         match self.deps.seal.open(sealed, &self.cluster.uuid) {
-            Err(error) if self.op.kind == OperationKind::Delete => {
+            Err(error) if self.op.kind.removes() => {
                 tracing::warn!(error = %error, "the trustee's password cannot be opened, deleting without it");
                 Ok(None)
             }
@@ -235,7 +264,7 @@ impl StepCtx {
             return Ok(None);
         }
         match self.as_caller() {
-            Err(fail) if self.op.kind == OperationKind::Delete => {
+            Err(fail) if self.op.kind.removes() => {
                 tracing::warn!(fail = ?fail, "the token of the request cannot be opened, deleting without it");
                 Ok(None)
             }

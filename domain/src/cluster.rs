@@ -68,24 +68,28 @@ impl Cluster {
     /// of the uuid; lower case.
     #[must_use]
     pub fn stack_name(&self) -> String {
-        let head: String = self
-            .name
-            .chars()
-            .take(30)
-            .filter_map(|c| match c {
-                '_' | '.' | '-' => Some('-'),
-                c if c.is_ascii_alphanumeric() => Some(c.to_ascii_lowercase()),
-                _ => None,
-            })
-            .collect();
-        let tail: String = self.uuid.chars().filter(|c| *c != '-').take(12).collect();
-        let head = head.trim_matches('-');
-        // Heat wants a letter first.
-        if head.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            format!("{head}-{tail}")
-        } else {
-            format!("c{head}-{tail}")
-        }
+        stack_name(&self.name, &self.uuid)
+    }
+}
+
+/// A name that Heat takes, see [`Cluster::stack_name`].
+pub(crate) fn stack_name(name: &str, uuid: &str) -> String {
+    let head: String = name
+        .chars()
+        .take(30)
+        .filter_map(|c| match c {
+            '_' | '.' | '-' => Some('-'),
+            c if c.is_ascii_alphanumeric() => Some(c.to_ascii_lowercase()),
+            _ => None,
+        })
+        .collect();
+    let tail: String = uuid.chars().filter(|c| *c != '-').take(12).collect();
+    let head = head.trim_matches('-');
+    // Heat wants a letter first.
+    if head.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        format!("{head}-{tail}")
+    } else {
+        format!("c{head}-{tail}")
     }
 }
 

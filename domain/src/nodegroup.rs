@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::{Labels, Status};
+use crate::{Cluster, Labels, Status};
 
 /// Well-known roles; any other word counts as worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,12 @@ impl NodeGroup {
     pub const DEFAULT_MASTER: &'static str = "default-master";
     /// Name of the group of workers made with every cluster.
     pub const DEFAULT_WORKER: &'static str = "default-worker";
+
+    /// Name of its own Heat stack, derived as the cluster's is: `<cluster>-<group>-<12 characters of the group's uuid>`.
+    #[must_use]
+    pub fn stack_name(&self, cluster: &Cluster) -> String {
+        crate::cluster::stack_name(&format!("{:.20}-{}", cluster.name, self.name), &self.uuid)
+    }
 
     /// Everything that is not `master` counts as worker.
     #[must_use]

@@ -15,13 +15,35 @@ pub enum OperationKind {
     Create,
     /// Change the size of a node group (PATCH `node_count`, `actions/resize`).
     Resize,
+    /// Build a node group that a cluster did not come with.
+    NodegroupCreate,
+    /// Bring labels and taints of a node group to its nodes.
+    NodegroupUpdate,
+    /// Remove such a node group and everything made for it.
+    NodegroupDelete,
+    /// Bring node groups to another template, batch by batch (`actions/upgrade`).
+    Upgrade,
     /// Remove a cluster and everything made for it.
     Delete,
 }
 
 impl OperationKind {
     /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Create, Self::Resize, Self::Delete];
+    pub const ALL: [Self; 7] = [
+        Self::Create,
+        Self::Resize,
+        Self::NodegroupCreate,
+        Self::NodegroupUpdate,
+        Self::NodegroupDelete,
+        Self::Upgrade,
+        Self::Delete,
+    ];
+
+    /// `true` for what takes things away: it wins over what makes them, and goes on with little in its hands.
+    #[must_use]
+    pub const fn removes(self) -> bool {
+        matches!(self, Self::Delete | Self::NodegroupDelete)
+    }
 
     /// The stored word; never renamed.
     #[must_use]
@@ -29,6 +51,10 @@ impl OperationKind {
         match self {
             Self::Create => "create",
             Self::Resize => "resize",
+            Self::NodegroupCreate => "nodegroup_create",
+            Self::NodegroupUpdate => "nodegroup_update",
+            Self::NodegroupDelete => "nodegroup_delete",
+            Self::Upgrade => "upgrade",
             Self::Delete => "delete",
         }
     }
@@ -111,7 +137,8 @@ pub struct Operation {
     pub request_id: String,
     /// What to do.
     pub kind: OperationKind,
-    /// Desired values, by kind; see [`ResizeParams`]. An empty object for create and delete.
+    /// Desired values, by kind; see [`ResizeParams`] and [`UpgradeParams`]. Node group operations have the
+    /// uuid of the group under `nodegroup`; an empty object for create and delete.
     pub params: serde_json::Value,
     /// Where it is in its life.
     pub state: OperationState,
@@ -155,6 +182,14 @@ impl fmt::Debug for Operation {
     }
 }
 
+impl Operation {
+    /// Uuid of the one node group it is about; `None` when it is about the cluster as a whole.
+    #[must_use]
+    pub fn nodegroup(&self) -> Option<&str> {
+        self.params.get("nodegroup").and_then(serde_json::Value::as_str)
+    }
+}
+
 /// Parameters of [`OperationKind::Resize`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResizeParams {
@@ -171,4 +206,16 @@ pub struct ResizeParams {
     /// Count before the change; restored when the change fails.
     #[serde(default)]
     pub previous: Option<i64>,
+}
+
+/// Parameters of [`OperationKind::Upgrade`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UpgradeParams {
+    /// Uuid of the only node group to upgrade; `None` for the default groups, masters first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nodegroup: Option<String>,
+    /// Uuid of the template to go to.
+    pub cluster_template: String,
+    /// Workers replaced at a time. Masters go one by one.
+    pub max_batch_size: i64,
 }

@@ -12,7 +12,10 @@ use crate::{Error, Result, parse_literal};
 const INTERNAL: [&str; 7] = ["created_at", "updated_at", "id", "links", "uuid", "project_id", "user_id"];
 
 /// Attributes that hold a dict, whose keys can be addressed one by one.
-const DICTS: [&str; 2] = ["labels", "health_status_reason"];
+const DICTS: [&str; 3] = ["labels", "health_status_reason", "node_labels"];
+
+/// Attributes that hold a list of objects.
+const LISTS: [&str; 1] = ["node_taints"];
 
 /// What one kind of object allows.
 pub struct PatchRules<'a> {
@@ -142,16 +145,25 @@ impl Change {
                     Err(bad(&self.attribute, Some(&self.value), "It must be a dict, for example {\"key\": \"value\"}"))
                 }
             },
+            Value::String(text) if LISTS.contains(&self.attribute.as_str()) => match parse_literal(text) {
+                Some(list @ Value::Array(_)) => Ok(list),
+                _ => Err(bad(
+                    &self.attribute,
+                    Some(&self.value),
+                    "It must be a list, for example [{\"key\": \"value\"}]",
+                )),
+            },
             value => Ok(value.clone()),
         }
     }
 }
 
-/// Null, or a dict without a key: both may be set with `add`.
+/// Null, or a dict or list without an entry: they may be set with `add`.
 fn is_unset(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Object(dict) => dict.is_empty(),
+        Value::Array(list) => list.is_empty(),
         _ => false,
     }
 }

@@ -69,4 +69,36 @@ pub trait Driver: Sync {
     /// # Errors
     /// [`Error::Internal`] when an output has a shape no template of ours makes.
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error>;
+
+    /// How it builds node groups besides the two every cluster has; `None` when it cannot.
+    fn node_groups(&self) -> Option<&'static dyn NodeGroups> {
+        None
+    }
+}
+
+/// Node groups that a cluster did not come with. Each is a stack of its own, which uses what the cluster's stack made.
+pub trait NodeGroups: Sync {
+    /// Checks of a new group before anything is stored.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], naming the label or field and the fix.
+    fn check(&self, cluster: &Cluster, group: &NodeGroup) -> Result<(), Error>;
+
+    /// The request that creates the group's stack. `cluster` are outputs and parameters of the cluster's own stack.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when something required is missing, also from the cluster's stack.
+    fn stack(&self, input: &Input<'_>, group: &NodeGroup, cluster: &Outputs) -> Result<StackRequest, Error>;
+
+    /// The request that changes the number of the group's nodes: a PATCH, which carries nothing else.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] when something required is missing.
+    fn resize(&self, input: &Input<'_>, group: &NodeGroup) -> Result<StackRequest, Error>;
+
+    /// Writes what the group's stack tells into the group.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when an output has a shape no template of ours makes.
+    fn outputs(&self, stack: &Outputs, group: &mut NodeGroup) -> Result<(), Error>;
 }

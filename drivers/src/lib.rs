@@ -12,6 +12,7 @@ mod input;
 mod kubernetes;
 mod label;
 mod mesos;
+mod nodegroup;
 mod outputs;
 mod params;
 mod registry;
@@ -23,7 +24,7 @@ mod templates;
 mod tests;
 
 pub use check::{Check, Rules};
-pub use driver::{Driver, Plugins, Provides};
+pub use driver::{Driver, NodeGroups, Plugins, Provides};
 pub use input::{Facts, GivenSubnet, Input};
 pub use label::{Form, Label};
 pub use outputs::Outputs;

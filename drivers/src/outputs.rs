@@ -33,6 +33,11 @@ impl Outputs {
         self.values.get(key)?.as_str().filter(|text| !text.is_empty())
     }
 
+    /// An output as it is; `None` when absent or null.
+    pub(crate) fn value(&self, key: &str) -> Option<&Value> {
+        self.values.get(key).filter(|value| !value.is_null())
+    }
+
     /// A list of addresses; entries that are null or empty are left out, a missing output is an empty list.
     ///
     /// # Errors

@@ -154,6 +154,8 @@ fn image<'a>(input: &Input<'a>) -> Result<&'a str, Error> {
 }
 
 /// Puts a create request together.
+///
+/// `variant` is that of the load balancer's template.
 pub(crate) fn request(input: &Input<'_>, folder: &Folder, variant: &str, parameters: Parameters) -> StackRequest {
     StackRequest {
         name: input.cluster.stack_name(),

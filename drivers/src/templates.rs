@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 /// A main template and everything it refers to.
 pub(crate) struct Folder {
-    /// Text of `cluster.yaml`.
+    /// Names of the parameters the main template declares.
+    pub(crate) parameters: &'static [&'static str],
+    /// Text of the main template.
     pub(crate) template: &'static str,
     /// Every file that can be sent along.
     pub(crate) files: &'static [File],

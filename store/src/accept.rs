@@ -8,7 +8,8 @@ use domain::{Cluster, Error, NodeGroup, Operation, OperationKind, OperationState
 use sea_query::{Expr, ExprTrait, Query, SelectStatement, UpdateStatement};
 
 use crate::{
-    Store, clusters,
+    Store,
+    clusters::{self, Which},
     db::{Run, Tx},
     failure::Failure,
     row::{Cell, Row},
@@ -86,12 +87,12 @@ pub(crate) fn resize_params(operation: &Operation) -> Result<ResizeParams, Failu
         .map_err(|error| Error::internal("read the parameters of a resize", error).into())
 }
 
-async fn group_of(tx: &mut Tx, cluster: &str, uuid: &str) -> Result<Option<NodeGroup>, Failure> {
+pub(crate) async fn group_of(tx: &mut Tx, cluster: &str, uuid: &str) -> Result<Option<NodeGroup>, Failure> {
     Ok(clusters::groups(tx, &[cluster]).await?.into_iter().find(|group| group.uuid == uuid))
 }
 
 /// Writes what a resize that starts now shows: busy cluster, busy group, new size. Returns the parameters with the size
-/// before; `None` when the group is gone.
+/// before; `None` when the group is gone, or was never made.
 pub(crate) async fn start_resize(
     tx: &mut Tx,
     operation: &Operation,
@@ -100,8 +101,11 @@ pub(crate) async fn start_resize(
     let mut params = resize_params(operation)?;
     let cluster = operation.cluster_uuid.as_str();
     let Some(group) = group_of(tx, cluster, &params.nodegroup).await? else { return Ok(None) };
+    if !group.status.accepts_update() {
+        return Ok(None);
+    }
     params.previous = Some(group.node_count);
-    clusters::write_status(tx, cluster, Some(&group.uuid), Status::UpdateInProgress, None, now).await?;
+    clusters::write_status(tx, cluster, Which::One(&group.uuid), Status::UpdateInProgress, None, now).await?;
     let mut update = Query::update();
     update
         .table(NodeGroup::TABLE)
@@ -116,7 +120,7 @@ pub(crate) fn as_json(params: &ResizeParams) -> Result<serde_json::Value, Failur
 }
 
 /// Refuses what can never run from here.
-fn check_resizable(cluster: &Cluster) -> Result<()> {
+pub(crate) fn check_changeable(cluster: &Cluster) -> Result<()> {
     if cluster.status.accepts_update() {
         return Ok(());
     }
@@ -141,8 +145,9 @@ impl Store {
             .transaction("accept a resize", |mut tx| async move {
                 Turn::Cluster(cluster_uuid).take(&mut tx).await?;
                 let cluster = clusters::read(&mut tx, cluster_uuid).await?;
-                check_resizable(&cluster)?;
+                check_changeable(&cluster)?;
                 let params = resize_params(operation)?;
+                check_group(&mut tx, cluster_uuid, &params.nodegroup).await?;
                 let busy = active(&mut tx, cluster_uuid).await?;
                 let accepted = match busy {
                     Some(running) if running.kind == OperationKind::Delete => {
@@ -189,7 +194,7 @@ impl Store {
                 end.and_where(Expr::col("cluster_uuid").eq(cluster_uuid));
                 end.and_where(Expr::col("state").is_in(unfinished()));
                 tx.run(&end).await?;
-                clusters::write_status(&mut tx, cluster_uuid, None, Status::DeleteInProgress, None, now).await?;
+                clusters::write_status(&mut tx, cluster_uuid, Which::All, Status::DeleteInProgress, None, now).await?;
                 insert_active(&mut tx, operation).await?;
                 tx.commit().await?;
                 Ok(Accepted { operation_id: operation.id.clone(), queued: false })
@@ -203,7 +208,7 @@ pub(crate) fn unfinished() -> [&'static str; 2] {
 }
 
 /// Gives an operation another token, and makes it due now if it waits.
-async fn renew_token(tx: &mut Tx, id: &str, sealed: String, now: DateTime<Utc>) -> Result<(), Failure> {
+pub(crate) async fn renew_token(tx: &mut Tx, id: &str, sealed: String, now: DateTime<Utc>) -> Result<(), Failure> {
     let run_at = Expr::case(Expr::col("run_at").gt(Cell::value(&now)), Cell::value(&now)).finally(Expr::col("run_at"));
     let mut update = Query::update();
     update.table(TABLE).value("sealed_token", sealed).value("run_at", run_at).and_where(Expr::col("id").eq(id));
@@ -222,17 +227,31 @@ async fn start_now(tx: &mut Tx, operation: &Operation, params: &ResizeParams) ->
 
 async fn wait_in_line(tx: &mut Tx, operation: &Operation, params: &ResizeParams) -> Result<Accepted, Failure> {
     let cluster = operation.cluster_uuid.as_str();
-    if group_of(tx, cluster, &params.nodegroup).await?.is_none() {
-        return Err(Error::NotFound { kind: "Nodegroup", ident: params.nodegroup.clone() }.into());
-    }
     let key = format!("{cluster}/{}", params.nodegroup);
-    let mut replace = ending(
-        OperationState::Cancelled,
-        Some("A later resize of the same node group replaced it."),
-        operation.created_at,
-    );
+    queue(tx, operation, key, "A later resize of the same node group replaced it.").await
+}
+
+/// Lets an operation wait, in the place of an earlier one with the same key, which ends with `replaced`.
+pub(crate) async fn queue(
+    tx: &mut Tx,
+    operation: &Operation,
+    key: String,
+    replaced: &str,
+) -> Result<Accepted, Failure> {
+    let mut replace = ending(OperationState::Cancelled, Some(replaced), operation.created_at);
     replace.and_where(Expr::col("pending_key").eq(key.as_str()));
     tx.run(&replace).await?;
     insert(tx, operation, OperationState::Queued, ("pending_key", key)).await?;
     Ok(Accepted { operation_id: operation.id.clone(), queued: true })
+}
+
+/// The node group, which must be there and not on its way out.
+pub(crate) async fn check_group(tx: &mut Tx, cluster: &str, uuid: &str) -> Result<NodeGroup, Failure> {
+    let found = group_of(tx, cluster, uuid).await?;
+    let group = found.ok_or_else(|| Error::NotFound { kind: "Nodegroup", ident: uuid.to_owned() })?;
+    if group.status.accepts_update() {
+        return Ok(group);
+    }
+    let text = format!("Node group {} is {}, from where it cannot be changed. Delete it.", group.name, group.status);
+    Err(Error::Conflict(text).into())
 }

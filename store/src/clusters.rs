@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, SubsecRound, Utc};
 use domain::{Cluster, ClusterTemplate, Error, HealthStatus, Ident, NodeGroup, Operation, Result, Status};
-use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement};
+use sea_query::{Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement};
 
 use crate::{
     Store,
@@ -164,31 +164,61 @@ pub(crate) fn fitting(mut text: String) -> String {
     text
 }
 
-/// Sets the status of a cluster and of its node groups; `group` limits the latter to one.
+/// Which node groups of a cluster.
+#[derive(Clone, Copy)]
+pub(crate) enum Which<'a> {
+    All,
+    /// Those that are part of the cluster's own stack.
+    Default,
+    One(&'a str),
+}
+
+/// Sets the status of a cluster and of some of its node groups.
 pub(crate) async fn write_status(
     tx: &mut Tx,
     cluster: &str,
-    group: Option<&str>,
+    groups: Which<'_>,
     status: Status,
     reason: Option<&str>,
     now: DateTime<Utc>,
 ) -> Result<(), Failure> {
-    let reason = reason.map(|reason| fitting(reason.to_owned()));
-    let now = now.trunc_subsecs(0);
-    for table in [TABLE, GROUPS] {
-        let mut update = Query::update();
-        update
-            .table(table)
-            .value("status", Cell::value(&status))
-            .value("status_reason", reason.clone())
-            .value("updated_at", now);
-        update.and_where(Expr::col(if table == TABLE { "uuid" } else { "cluster_id" }).eq(cluster));
-        if let (Some(group), true) = (group, table == GROUPS) {
-            update.and_where(Expr::col("uuid").eq(group));
+    let mut update = status_update(TABLE, status, reason, now);
+    tx.run(update.and_where(Expr::col("uuid").eq(cluster))).await?;
+    write_group_status(tx, cluster, groups, status, reason, now).await
+}
+
+/// Sets the status of node groups alone.
+pub(crate) async fn write_group_status(
+    tx: &mut Tx,
+    cluster: &str,
+    groups: Which<'_>,
+    status: Status,
+    reason: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<(), Failure> {
+    let mut update = status_update(GROUPS, status, reason, now);
+    update.and_where(Expr::col("cluster_id").eq(cluster));
+    match groups {
+        Which::All => {}
+        Which::Default => {
+            update.and_where(Expr::col("is_default").eq(true));
         }
-        tx.run(&update).await?;
+        Which::One(uuid) => {
+            update.and_where(Expr::col("uuid").eq(uuid));
+        }
     }
+    tx.run(&update).await?;
     Ok(())
+}
+
+fn status_update(table: &'static str, status: Status, reason: Option<&str>, now: DateTime<Utc>) -> UpdateStatement {
+    let mut update = Query::update();
+    update
+        .table(table)
+        .value("status", Cell::value(&status))
+        .value("status_reason", reason.map(|reason| fitting(reason.to_owned())))
+        .value("updated_at", now.trunc_subsecs(0));
+    update
 }
 
 /// Removes the rows of a cluster.

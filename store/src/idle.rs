@@ -98,7 +98,7 @@ impl Store {
         (&self.db).all(&query).await.map_err(|failure| failure.while_doing("find the stacks of idle clusters"))
     }
 
-    /// Sets status and reason of a cluster and its node groups; `false`, and nothing is written, when the cluster has a
+    /// Sets status and reason of a cluster and its default node groups; `false`, and nothing is written, when the cluster has a
     /// live operation, is gone, or no longer has the status `expected`.
     ///
     /// # Errors
@@ -125,7 +125,7 @@ impl Store {
             if tx.run(&guard).await? != 1 {
                 return Ok(false);
             }
-            clusters::write_status(&mut tx, uuid, None, status, reason, now).await?;
+            clusters::write_status(&mut tx, uuid, clusters::Which::Default, status, reason, now).await?;
             tx.commit().await?;
             Ok(true)
         });

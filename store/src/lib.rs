@@ -19,6 +19,7 @@ mod idle;
 mod keypairs;
 mod leases;
 mod migrations;
+mod nodegroups;
 mod operations;
 mod page;
 mod pool;

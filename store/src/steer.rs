@@ -10,6 +10,7 @@ use crate::{
     clusters,
     db::{Run, Tx},
     failure::Failure,
+    nodegroups,
     row::Row,
     turn::Turn,
     work::{make_active, promote},
@@ -53,7 +54,7 @@ impl Store {
                     check_latest(&mut tx, &operation).await?;
                     clusters::read(&mut tx, &operation.cluster_uuid).await?;
                     if !make_active(&mut tx, operation, now).await? {
-                        return Err(Error::Conflict("The node group of this resize is gone.".to_owned()).into());
+                        return Err(Error::Conflict("The node group of this operation is gone.".to_owned()).into());
                     }
                 }
                 OperationState::Queued => {
@@ -114,12 +115,18 @@ async fn fail_cluster(tx: &mut Tx, operation: &Operation, reason: &str, now: Dat
         Err(Failure::Refused(Error::NotFound { .. })) => return Turn::Cluster(uuid).end(tx).await,
         other => other?,
     };
-    let (status, group) = match operation.kind {
-        OperationKind::Create => (Status::CreateFailed, None),
-        OperationKind::Delete => (Status::DeleteFailed, None),
-        OperationKind::Resize => (Status::UpdateFailed, Some(crate::accept::resize_params(operation)?.nodegroup)),
+    let (status, of_group) = match operation.kind {
+        OperationKind::Create => (Status::CreateFailed, Status::CreateFailed),
+        OperationKind::Delete => (Status::DeleteFailed, Status::DeleteFailed),
+        OperationKind::NodegroupCreate => (Status::UpdateFailed, Status::CreateFailed),
+        OperationKind::NodegroupDelete => (Status::UpdateFailed, Status::DeleteFailed),
+        OperationKind::Resize | OperationKind::NodegroupUpdate | OperationKind::Upgrade => {
+            (Status::UpdateFailed, Status::UpdateFailed)
+        }
     };
-    clusters::write_status(tx, uuid, group.as_deref(), status, Some(reason), now).await?;
+    let which = nodegroups::taking_part(operation);
+    clusters::write_status(tx, uuid, which, status, Some(reason), now).await?;
+    clusters::write_group_status(tx, uuid, which, of_group, Some(reason), now).await?;
     if operation.kind == OperationKind::Resize {
         restore_count(tx, operation).await?;
     }

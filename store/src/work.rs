@@ -9,9 +9,10 @@ use sea_query::{Cond, Condition, Expr, ExprTrait, Order, Query, UpdateStatement}
 use crate::{
     Store,
     accept::{active, as_json, ending, select, start_resize},
-    clusters,
+    clusters::{self, Which},
     db::{Run, Tx},
     failure::Failure,
+    nodegroups,
     row::{Cell, Row},
     turn::Turn,
 };
@@ -32,6 +33,7 @@ pub struct Outcome {
 #[derive(Clone, Debug)]
 enum End {
     Save(Box<Cluster>, Vec<NodeGroup>),
+    DeleteGroup(Box<Cluster>, String),
     DeleteRow,
     Nothing,
 }
@@ -54,6 +56,13 @@ impl Outcome {
     #[must_use]
     pub fn deleted() -> Self {
         Self { state: OperationState::Done, reason: None, end: End::DeleteRow }
+    }
+
+    /// Everything of one node group is gone; its row goes as well, and the cluster is written as given.
+    #[must_use]
+    pub fn group_deleted(cluster: &Cluster, group: &str) -> Self {
+        let end = End::DeleteGroup(Box::new(cluster.clone()), group.to_owned());
+        Self { state: OperationState::Done, reason: None, end }
     }
 
     /// There is nothing left to work on.
@@ -216,7 +225,7 @@ impl Store {
             next.reason = next.reason.map(clusters::fitting);
             let mut update = next.update(&["step", "attempt", "step_since", "reason", "updated_at"]);
             guard(&mut update, operation);
-            if operation.kind == OperationKind::Delete {
+            if operation.kind.removes() {
                 let waits = Expr::case(token_is_unchanged(operation), Cell::value(&next.run_at));
                 update.value("run_at", waits.finally(Cell::value(&now)));
             } else {
@@ -260,7 +269,7 @@ impl Store {
             let mut update = ending(outcome.state, outcome.reason.as_deref(), now);
             guard(&mut update, operation);
             without_lease(&mut update);
-            if operation.kind == OperationKind::Delete && outcome.state == OperationState::Failed {
+            if operation.kind.removes() && outcome.state == OperationState::Failed {
                 update.and_where(token_is_unchanged(operation));
             }
             if tx.run(&update).await? != 1 {
@@ -269,6 +278,11 @@ impl Store {
             let next = match &outcome.end {
                 End::Save(cluster, groups) => {
                     clusters::write_progress(&mut tx, cluster, groups, now).await?;
+                    promote(&mut tx, &cluster.uuid, now).await?
+                }
+                End::DeleteGroup(cluster, group) => {
+                    nodegroups::delete_row(&mut tx, group).await?;
+                    clusters::write_progress(&mut tx, cluster, &[], now).await?;
                     promote(&mut tx, &cluster.uuid, now).await?
                 }
                 End::DeleteRow => {
@@ -324,13 +338,13 @@ pub(crate) async fn promote(tx: &mut Tx, cluster: &str, now: DateTime<Utc>) -> R
             cancel_waiting(tx, cluster, &reason, now).await?;
             let cause = seen.status_reason.iter().map(String::as_str);
             let told = cause.chain([DROPPED]).collect::<Vec<_>>().join("\n");
-            clusters::write_status(tx, cluster, None, seen.status, Some(&told), now).await?;
+            clusters::write_status(tx, cluster, Which::All, seen.status, Some(&told), now).await?;
             return Ok(None);
         }
         if make_active(tx, next.clone(), now).await? {
             return Ok(Some(next.id));
         }
-        let mut gone = ending(OperationState::Cancelled, Some("The node group is gone."), now);
+        let mut gone = ending(OperationState::Cancelled, Some("The node group is gone, or was never made."), now);
         tx.run(gone.and_where(Expr::col("id").eq(next.id.as_str()))).await?;
     }
 }
@@ -343,11 +357,19 @@ pub(crate) async fn make_active(tx: &mut Tx, operation: Operation, now: DateTime
             let Some(params) = start_resize(tx, &next, now).await? else { return Ok(false) };
             next.params = as_json(&params)?;
         }
+        OperationKind::NodegroupCreate
+        | OperationKind::NodegroupUpdate
+        | OperationKind::NodegroupDelete
+        | OperationKind::Upgrade => {
+            if !nodegroups::start(tx, &next, now).await? {
+                return Ok(false);
+            }
+        }
         OperationKind::Create => {
-            clusters::write_status(tx, &next.cluster_uuid, None, Status::CreateInProgress, None, now).await?;
+            clusters::write_status(tx, &next.cluster_uuid, Which::All, Status::CreateInProgress, None, now).await?;
         }
         OperationKind::Delete => {
-            clusters::write_status(tx, &next.cluster_uuid, None, Status::DeleteInProgress, None, now).await?;
+            clusters::write_status(tx, &next.cluster_uuid, Which::All, Status::DeleteInProgress, None, now).await?;
         }
     }
     next.state = OperationState::Active;

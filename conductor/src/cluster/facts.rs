@@ -95,14 +95,18 @@ struct VolumeTypes {
 
 impl VolumeTypes {
     async fn find(ctx: &StepCtx) -> Result<Self, Fail> {
-        let (labels, cinder) = (&ctx.cluster.labels, &ctx.deps.options.cinder);
+        let (labels, size) = match ctx.own_group() {
+            Some(group) => (&group.labels, group.docker_volume_size),
+            None => (&ctx.cluster.labels, ctx.cluster.docker_volume_size),
+        };
+        let cinder = &ctx.deps.options.cinder;
         let named = |label, configured: &'_ Option<String>| {
             checks::volume_type(labels, label, configured.as_deref()).map(str::to_owned)
         };
         let mut docker = named("docker_volume_type", &cinder.default_docker_volume_type);
         let mut etcd = named("etcd_volume_type", &cinder.default_etcd_volume_type);
         let boot = named("boot_volume_type", &cinder.default_boot_volume_type);
-        let wants_docker = ctx.cluster.docker_volume_size.is_some() && docker.is_none();
+        let wants_docker = size.is_some() && docker.is_none();
         let wants_etcd = checks::has_etcd_volumes(labels) && etcd.is_none();
         if wants_docker || wants_etcd {
             let usual = |session: Session| async move { session.cinder().usual_volume_type().await };

@@ -23,11 +23,15 @@ pub(super) async fn update_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     if group(&ctx.groups, &params.nodegroup).is_none() {
         return Err(Fail::Fatal(Error::NotFound { kind: "Nodegroup", ident: params.nodegroup }));
     }
-    let Some(stack) = ctx.stack().await? else {
-        return Err(vanished(ctx));
+    let Some(stack) = ctx.target_stack().await? else {
+        return Err(vanished(&ctx.target_ident()));
     };
     let facts = super::facts::gather(ctx).await?;
-    let mut request = ctx.driver()?.resize(&ctx.input(&facts, &params.nodes_to_remove)?)?;
+    let input = ctx.input(&facts, &params.nodes_to_remove)?;
+    let mut request = match ctx.own_group() {
+        Some(group) => ctx.node_groups()?.resize(&input, group)?,
+        None => ctx.driver()?.resize(&input)?,
+    };
     request.disable_rollback = !params.rollback;
     let taken = has_taken(&stack, &request);
     if taken && !update_failed(&stack.status) {
@@ -67,8 +71,8 @@ fn text(value: &Value) -> String {
 
 /// Waits until Heat is done with it.
 pub(super) async fn await_resize(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    let Some(stack) = ctx.stack().await? else {
-        return Err(vanished(ctx));
+    let Some(stack) = ctx.target_stack().await? else {
+        return Err(vanished(&ctx.target_ident()));
     };
     let status = stack.status.as_str();
     if status.ends_with("_IN_PROGRESS") {
@@ -83,7 +87,10 @@ pub(super) async fn await_resize(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Reads addresses and counts back.
 pub(super) async fn record_sizes(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    super::stack::record_outputs(ctx).await
+    match ctx.own_group() {
+        Some(_) => super::nodegroup::record_group(ctx).await,
+        None => super::stack::record_outputs(ctx).await,
+    }
 }
 
 /// A failed resize leaves the count it found, as later Magnum releases do.

@@ -4,7 +4,7 @@
 
 use chrono::TimeDelta;
 use cloud::{Session, Stack};
-use domain::{Error, NodeGroup, OperationKind, Status};
+use domain::{Error, NodeGroup, Status};
 use drivers::{Driver, Outputs};
 use serde_json::{Value, json};
 
@@ -27,24 +27,50 @@ impl StepCtx {
     /// The stack by its recorded id, else by its derived name; without outputs, which cost Heat a look at everything.
     /// Heat goes on answering for deleted stacks by their id; for us they are gone.
     pub(super) async fn stack(&self) -> Result<Option<Stack>, Fail> {
-        let ident = &self.stack_ident();
+        self.stack_named(&self.stack_ident()).await
+    }
+
+    /// The stack this operation is about: that of its node group, else the cluster's.
+    pub(super) async fn target_stack(&self) -> Result<Option<Stack>, Fail> {
+        self.stack_named(&self.target_ident()).await
+    }
+
+    /// Id or name of the stack this operation is about.
+    pub(super) fn target_ident(&self) -> String {
+        self.own_group().map_or_else(|| self.stack_ident(), |group| self.group_ident(group))
+    }
+
+    /// Id or name of the stack of a node group that has one of its own.
+    pub(super) fn group_ident(&self, group: &NodeGroup) -> String {
+        group.stack_id.clone().unwrap_or_else(|| group.stack_name(&self.cluster))
+    }
+
+    /// A stack of the cluster by id or name, while there is one.
+    pub(super) async fn stack_named(&self, ident: &str) -> Result<Option<Stack>, Fail> {
         let call = |session: Session| async move { session.heat().stack(ident).await };
-        let found = self.find_as_any(call, || self.out_of_sight()).await?;
+        let found = self.find_as_any(call, || self.out_of_sight(ident)).await?;
         Ok(found.filter(|stack| stack.status != "DELETE_COMPLETE"))
+    }
+
+    /// A stack with its outputs; none is a failure.
+    pub(super) async fn outputs_of(&self, ident: &str) -> Result<Outputs, Fail> {
+        let call = |session: Session| async move { session.heat().stack_with_outputs(ident).await };
+        let found = self.find_as_any(call, || self.out_of_sight(ident)).await?;
+        found.map(|stack| outputs(&stack)).ok_or_else(|| vanished(ident))
     }
 
     /// Nobody is left who could tell whether the stack is gone. A delete ends, because the next one brings a token;
     /// whatever else waits for the stack goes on waiting. Before there is a trust there is no stack.
-    fn out_of_sight(&self) -> Result<Option<Stack>, Fail> {
+    fn out_of_sight(&self, ident: &str) -> Result<Option<Stack>, Fail> {
         if self.cluster.stack_id.is_none() && self.cluster.trust_id.is_none() {
             return Ok(None);
         }
         let error = Error::Refused(format!(
             "Whether stack {} is gone cannot be told, as neither the trust of the cluster nor the token of the request \
-             is accepted any more; delete the cluster with a new token",
-            self.stack_ident()
+             is accepted any more; send the request again with a new token",
+            ident
         ));
-        Err(if self.op.kind == OperationKind::Delete { Fail::Fatal(error) } else { Fail::Retry(error) })
+        Err(if self.op.kind.removes() { Fail::Fatal(error) } else { Fail::Retry(error) })
     }
 
     pub(super) fn stack_ident(&self) -> String {
@@ -102,16 +128,31 @@ impl StepCtx {
     }
 }
 
+/// What a stack's status means to somebody who waits for it to be made.
+pub(super) enum State {
+    Works,
+    Busy,
+    Failed,
+}
+
+pub(super) fn state(stack: &Stack) -> State {
+    match stack.status.as_str() {
+        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "RESUME_COMPLETE" | "CHECK_COMPLETE" | "SNAPSHOT_COMPLETE"
+        | "ADOPT_COMPLETE" => State::Works,
+        status if status.ends_with("_IN_PROGRESS") => State::Busy,
+        _ => State::Failed,
+    }
+}
+
 /// Waits until Heat is done. The status reconciler shortens the wait; this is the slow fallback.
 pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let Some(stack) = ctx.stack().await? else {
-        return Err(vanished(ctx));
+        return Err(vanished(&ctx.stack_ident()));
     };
-    match stack.status.as_str() {
-        "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "RESUME_COMPLETE" | "CHECK_COMPLETE" | "SNAPSHOT_COMPLETE"
-        | "ADOPT_COMPLETE" => Ok(Next::Done),
-        status if status.ends_with("_IN_PROGRESS") => Ok(Next::Wait(ctx.deps.long_wait())),
-        _ => {
+    match state(&stack) {
+        State::Works => Ok(Next::Done),
+        State::Busy => Ok(Next::Wait(ctx.deps.long_wait())),
+        State::Failed => {
             let reason = ctx.stack_failure(&stack).await;
             read_outputs(ctx).await;
             Err(Fail::Fatal(Error::Refused(reason)))
@@ -121,12 +162,8 @@ pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Copies what the stack says about itself into the cluster.
 pub(super) async fn record_outputs(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    let ident = &ctx.stack_ident();
-    let call = |session: Session| async move { session.heat().stack_with_outputs(ident).await };
-    let Some(stack) = ctx.find_as_any(call, || ctx.out_of_sight()).await? else {
-        return Err(vanished(ctx));
-    };
-    ctx.driver()?.outputs(&outputs(&stack), &mut ctx.cluster, &mut ctx.groups)?;
+    let told = ctx.outputs_of(&ctx.stack_ident()).await?;
+    ctx.driver()?.outputs(&told, &mut ctx.cluster, &mut ctx.groups)?;
     Ok(Next::Done)
 }
 
@@ -152,13 +189,18 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
         ctx.cluster.stack_id = None;
         return Ok(Next::Done);
     };
+    take_down(ctx, &stack).await
+}
+
+/// Asks Heat once to delete a stack that is there, and waits for it.
+pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail> {
     let status = stack.status.as_str();
     if status == "DELETE_IN_PROGRESS" {
         return Ok(Next::Wait(ctx.deps.poll_interval()));
     }
     // A failed delete that this very step asked for is a result, not a reason to ask again.
     if status == "DELETE_FAILED" && ctx.op.attempt > 0 {
-        let reason = ctx.stack_failure(&stack).await;
+        let reason = ctx.stack_failure(stack).await;
         return Err(Fail::Fatal(Error::Refused(format!("Stack {} could not be deleted: {reason}", stack.name))));
     }
     let id = &stack.id;
@@ -170,12 +212,11 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
 }
 
 /// Upstream's words for a stack that somebody removed behind our back.
-pub(super) fn vanished(ctx: &StepCtx) -> Fail {
-    let id = ctx.cluster.stack_id.as_deref().unwrap_or("none");
+pub(super) fn vanished(id: &str) -> Fail {
     Fail::Fatal(Error::Refused(format!("Stack with id {id} not found in Heat.")))
 }
 
-/// The default group of workers, which every cluster has.
+/// The node group with this uuid.
 pub(super) fn group<'a>(groups: &'a [NodeGroup], uuid: &str) -> Option<&'a NodeGroup> {
     groups.iter().find(|group| group.uuid == uuid)
 }

@@ -1,7 +1,7 @@
 //! What a delete does before it takes the stack down.
 
 use chrono::TimeDelta;
-use cloud::{LoadBalancer, Port};
+use cloud::{LoadBalancer, Port, Session};
 
 use crate::step::{Fail, Next, StepCtx, is_refusal};
 
@@ -99,10 +99,15 @@ fn is_of_cluster(description: &str, uuid: &str) -> bool {
 }
 
 async fn own_network(ctx: &StepCtx) -> Result<OwnNetwork, Fail> {
-    let ident = &ctx.stack_ident();
+    let further = ctx.groups.iter().filter(|group| !group.is_default).map(|group| ctx.group_ident(group));
+    let stacks: Vec<String> = std::iter::once(ctx.stack_ident()).chain(further).collect();
     let ids = async |kind: &str| {
-        let found = ctx.with_any(|session| async move { session.heat().resources(ident, 5, Some(kind)).await }).await?;
-        Ok::<_, Fail>(found.into_iter().filter_map(|resource| resource.physical_id).collect::<Vec<_>>())
+        let mut ids = Vec::new();
+        for ident in &stacks {
+            let call = |session: Session| async move { session.heat().resources(ident, 5, Some(kind)).await };
+            ids.extend(ctx.with_any(call).await?.into_iter().filter_map(|resource| resource.physical_id));
+        }
+        Ok::<_, Fail>(ids)
     };
     Ok(OwnNetwork {
         networks: ids("OS::Neutron::Net").await?,

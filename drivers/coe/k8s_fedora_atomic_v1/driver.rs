@@ -3,18 +3,21 @@
 //! One stack: network, load balancer, masters and workers, switched by Heat conditions. Several masters work, because
 //! they get one service-account key pair and know each other's addresses before they boot.
 
-use domain::{Cluster, Error, NodeGroup};
+use domain::{Cluster, Error, NodeGroup, Role};
 
 use crate::{
-    Check, Driver, Input, Label, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
+    Check, Driver, Input, Label, NodeGroups, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
+    nodegroup::{self, Workers},
     params::{self, Put},
-    registry::K8S_FEDORA_ATOMIC_V1,
+    registry::{K8S_FEDORA_ATOMIC_V1, K8S_FEDORA_ATOMIC_V1_NODEGROUP},
 };
 
 /// The driver of the folder this file lies in.
 pub(crate) struct K8sFedoraAtomic;
 
 pub(crate) static DRIVER: K8sFedoraAtomic = K8sFedoraAtomic;
+
+static WORKERS: Workers = Workers { driver: &DRIVER, folder: &K8S_FEDORA_ATOMIC_V1_NODEGROUP, version: "kube_tag" };
 
 impl Driver for K8sFedoraAtomic {
     fn name(&self) -> &'static str {
@@ -54,6 +57,9 @@ impl Driver for K8sFedoraAtomic {
         parameters.extend(params::network(input)?);
         parameters.extend(params::volumes(input));
         parameters.extend(kubernetes::kubernetes(input)?);
+        let workers = params::group(input, Role::Worker)?;
+        parameters.put_given("minion_node_labels", Some(&nodegroup::node_labels(workers)));
+        parameters.put_given("minion_node_taints", Some(&nodegroup::node_taints(workers)));
         parameters.put("minions_to_remove", input.removals);
         params::add_labels(&mut parameters, self.labels(), input);
         let balancer = if input.facts.octavia { "octavia" } else { "neutron" };
@@ -66,5 +72,9 @@ impl Driver for K8sFedoraAtomic {
 
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
         kubernetes::outputs(stack, cluster, groups)
+    }
+
+    fn node_groups(&self) -> Option<&'static dyn NodeGroups> {
+        Some(&WORKERS)
     }
 }

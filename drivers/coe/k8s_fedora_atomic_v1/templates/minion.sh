@@ -19,6 +19,14 @@ is_ready() {
         grep -q '"conditions":.*"type":"Ready","status":"True"'
 }
 
+# node_arguments: labels and taints the kubelet gives its node when it registers it.
+node_arguments() {
+    local arguments=""
+    [[ -z $NODE_LABELS ]] || arguments+=" --node-labels=$NODE_LABELS"
+    [[ -z $NODE_TAINTS ]] || arguments+=" --register-with-taints=$NODE_TAINTS"
+    printf '%s' "$arguments"
+}
+
 wait_until_ready() {
     retry 60 is_ready || fail "the node is not Ready"
 }
@@ -44,7 +52,7 @@ step "docker storage" configure_docker_storage
 step "docker" configure_docker_options
 step "certificates" install_certificates
 step "cloud configuration" optional configure_cloud_provider
-step "kubelet" configure_kubelet "$(api_url "$KUBE_API_PRIVATE_ADDRESS")"
+step "kubelet" configure_kubelet "$(api_url "$KUBE_API_PRIVATE_ADDRESS")" "$(node_arguments)"
 step "kube-proxy" configure_kube_proxy "$(api_url "$KUBE_API_PRIVATE_ADDRESS")"
 step "Kubernetes configuration" write_kubernetes_config
 step "environment" write_environment
