@@ -61,6 +61,25 @@ fn drivers_are_found_by_what_they_serve() {
     }
 }
 
+/// Heat takes the properties of a nested stack for a whole environment when one has the name of an environment's section.
+#[test]
+fn no_parameter_has_the_name_of_an_environments_section() {
+    let sections = [
+        "parameters",
+        "parameter_defaults",
+        "parameter_merge_strategies",
+        "resource_registry",
+        "encrypted_param_names",
+        "event_sinks",
+    ];
+    for (name, _, request) in requests() {
+        for (file, template) in templates(&request) {
+            let names = declared(&template);
+            assert!(sections.iter().all(|section| !names.contains(*section)), "{name}: {file}");
+        }
+    }
+}
+
 #[test]
 fn what_is_sent_is_declared_and_what_is_required_is_given() {
     for (name, driver, request) in requests() {
