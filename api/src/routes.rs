@@ -7,7 +7,8 @@ use actix_web::{
 use domain::Error;
 
 use crate::{
-    certificates, clusters, clusters::bays, discovery, mservices, problem::Problem, quotas, root, stats, templates,
+    certificates, clusters, clusters::bays, discovery, federations, mservices, nodegroups, problem::Problem, quotas,
+    root, stats, templates,
 };
 
 /// Mounts everything.
@@ -58,6 +59,17 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
                 .route(web::patch().to(clusters::update))
                 .route(web::delete().to(clusters::delete)),
         )
+        .service(
+            collection("/v1/clusters/{ident}/nodegroups")
+                .route(web::get().to(nodegroups::list))
+                .route(web::post().to(nodegroups::create)),
+        )
+        .service(
+            only("/v1/clusters/{ident}/nodegroups/{nodegroup}", "GET, PATCH, DELETE")
+                .route(web::get().to(nodegroups::show))
+                .route(web::patch().to(nodegroups::update))
+                .route(web::delete().to(nodegroups::delete)),
+        )
         .service(only("/v1/clusters/{ident}/actions/resize", "POST").route(web::post().to(clusters::resize)))
         .service(only("/v1/certificates", "POST").route(web::post().to(certificates::sign)))
         .service(only("/v1/certificates/{ident}", "GET").route(web::get().to(certificates::show)))
@@ -73,6 +85,18 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
                 .route(web::get().to(quotas::show))
                 .route(web::patch().to(quotas::update))
                 .route(web::delete().to(quotas::delete)),
+        )
+        .service(
+            collection("/v1/federations")
+                .route(web::get().to(federations::list))
+                .route(web::post().to(federations::create)),
+        )
+        .service(detail("/v1/federations/detail").route(web::get().to(federations::detail)))
+        .service(
+            only("/v1/federations/{ident}", "GET, PATCH, DELETE")
+                .route(web::get().to(federations::show))
+                .route(web::patch().to(federations::update))
+                .route(web::delete().to(federations::delete)),
         )
         .service(only("/v1/stats", "GET").route(web::get().to(stats::show)))
         .default_service(web::to(|| async { Err::<&str, _>(Problem::NoRoute) }));

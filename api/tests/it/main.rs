@@ -11,6 +11,7 @@ mod contents;
 mod database;
 mod discovery;
 mod documents;
+mod federations;
 mod mesos;
 mod oddities;
 mod quotas;
