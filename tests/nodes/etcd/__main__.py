@@ -95,12 +95,15 @@ class Story:
         certificates = worker.root / "etc/kubernetes/certs"
         shutil.copy(config / "cert.pem", certificates / "user.crt")
         shutil.copy(config / "key.pem", certificates / "user.key")
-        for what, certificate in [("no certificate", ""), ("another authority's", "other"), ("the worker's kubelet's", "kubelet"),
-                                  ("the worker's proxy's", "proxy"), ("a user's", "user")]:
+        for what, certificate in [
+            ("no certificate", ""), ("a certificate of another authority", "other"),
+            ("the certificate of the worker's kubelet", "kubelet"), ("the certificate of its proxy", "proxy"),
+            ("a certificate of coe cluster config", "user"),
+        ]:
             status, text = worker.etcdctl("get", "/from/master-0", certificate=certificate,
                                           endpoint=f"https://{master.address}:2379")
             assert status != 0 and "master-0\n" not in text, f"{what}: {text}"
-            tell(f"a client with {what} certificate is refused")
+            tell(f"a client with {what} is refused")
         before = len(self.members(master))
         for certificate in ["other", "kubelet"]:
             status, text = worker.run(
@@ -169,8 +172,8 @@ def tell_story(parts):
 
 
 def main():
-    tell_story([("create",), ("be_whole",), ("refuse_strangers",), ("run_again",), ("lose_and_replace", "master-1"), ("be_whole",),
-                ("lose_and_replace", "master-0"), ("be_whole",), ("delete",)])
+    tell_story([("create",), ("be_whole",), ("refuse_strangers",), ("run_again",), ("lose_and_replace", "master-1"),
+                ("be_whole",), ("lose_and_replace", "master-0"), ("be_whole",), ("delete",)])
     with tempfile.TemporaryDirectory(prefix="magnum-etcd-") as folder:
         wrapper = Path(folder) / "magnum"
         wrapper.write_text(BUILT_IN.format(os.environ["MAGNUM_BIN"]))

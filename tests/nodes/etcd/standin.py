@@ -111,5 +111,6 @@ def hostnamectl(_, name):
     subprocess.run(["hostname", name], check=True)
 
 
-# The others have nothing to do here.
-{"systemctl": systemctl, "curl": curl, "sleep": sleep, "hostnamectl": hostnamectl, "podman": podman}.get(NAME, lambda *_: None)(*WORDS)
+HERE = {"systemctl": systemctl, "curl": curl, "sleep": sleep, "hostnamectl": hostnamectl, "podman": podman}
+# The others have nothing to do.
+HERE.get(NAME, lambda *_: None)(*WORDS)

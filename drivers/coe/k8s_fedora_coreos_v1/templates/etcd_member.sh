@@ -23,7 +23,8 @@ etcd_arguments() {
         printf '%s\n' "--${kind}cert-file=$CERTIFICATES/server.crt" "--${kind}key-file=$CERTIFICATES/server.key" \
             "--${kind}trusted-ca-file=$CERTIFICATES/ca.crt" "--${kind}client-cert-auth=true"
     done
-    printf '%s\n' --client-cert-allowed-hostname=kubernetes --peer-cert-allowed-cn=kubernetes
+    # The gateway would ask as a client with rules for servers, and be refused.
+    printf '%s\n' --client-cert-allowed-hostname=kubernetes --peer-cert-allowed-cn=kubernetes --enable-grpc-gateway=false
 }
 
 # What a member does that has no data yet. "existing" only after its old self was taken off the list.
@@ -37,45 +38,46 @@ bootstrap_arguments() {
     fi
 }
 
-# etcd_call ADDRESS PATH BODY: asks a member over its JSON gateway.
-etcd_call() {
-    curl --silent --fail --max-time 10 --noproxy '*' --cacert "$CERTIFICATES/ca.crt" --cert "$CERTIFICATES/server.crt" \
-        --key "$CERTIFICATES/server.key" --header 'Content-Type: application/json' --data "$3" "https://$1:2379/v3/$2"
+# etcdctl ADDRESS WORD...: asks the member at that address, with the program in the image.
+etcdctl() {
+    podman run --rm --network=host --http-proxy=false --security-opt=label=disable \
+        "--volume=$CERTIFICATES:$CERTIFICATES:ro" --entrypoint=/usr/local/bin/etcdctl \
+        "$(image registry.k8s.io/ etcd "$ETCD_TAG")" "--endpoints=https://$1:2379" "--cacert=$CERTIFICATES/ca.crt" \
+        "--cert=$CERTIFICATES/server.crt" "--key=$CERTIFICATES/server.key" --dial-timeout=5s --command-timeout=10s "${@:2}"
 }
 
-# own_entry MEMBERS: what the others know of the member at this master's address.
-own_entry() {
-    tr -d ' \n' <<<"$1" | sed 's/},{/}\n{/g' | grep -F "\"peerURLs\":[\"https://$KUBE_NODE_IP:2380\"]"
-}
-
-# join_members ADDRESS ENTRY: a member that has run before is on the list with its clients' address, one that was only let in
-# again has no name yet; one with a name alone is awaited from the beginning. Prints new or existing.
+# join_members ADDRESS MEMBERS: takes the place of the member that this master was, if the others know one. Prints new or
+# existing. A line has id, status, name, address for peers, address for clients: a member that has run has the last of
+# them; one that was only let in again is "unstarted"; one that is awaited from the beginning is neither.
 join_members() {
-    local address=$1 entry=$2 id
-    if [[ $entry == *'"clientURLs":["'* ]]; then
-        id=$(json_value ID <<<"$entry")
-        etcd_call "$address" cluster/member/remove "{\"ID\":\"$id\"}" >/dev/null || return 1
-        log "the lost member $id was taken off the list"
-        entry=""
+    local own=https://$KUBE_NODE_IP:2380 id status peer client state=add
+    while IFS=, read -r id status _ peer client _; do
+        if [[ ${peer# } != "$own" ]]; then
+            continue
+        fi
+        if [[ -n ${client# } ]]; then
+            etcdctl "$1" member remove "$id" >/dev/null || return 1
+            log "the lost member $id was taken off the list"
+        elif [[ ${status# } == unstarted ]]; then
+            state=existing
+        else
+            state=new
+        fi
+    done <<<"$2"
+    if [[ $state == add ]]; then
+        etcdctl "$1" member add "$KUBE_NODE_IP" "--peer-urls=$own" >/dev/null || return 1
+        state=existing
     fi
-    if [[ -z $entry ]]; then
-        etcd_call "$address" cluster/member/add "{\"peerURLs\":[\"https://$KUBE_NODE_IP:2380\"]}" >/dev/null || return 1
-    fi
-    if [[ $entry == *'"name":"'* ]]; then
-        printf new
-    else
-        printf existing
-    fi
+    printf '%s' "$state"
 }
 
 # Prints new or existing.
 cluster_state() {
-    local address members entry
+    local address members
     if [[ ! -d $ETCD_DATA/default.etcd/member ]]; then
         for address in ${MASTER_ADDRESSES//,/ }; do
-            if [[ $address != "$KUBE_NODE_IP" ]] && members=$(etcd_call "$address" cluster/member/list '{}'); then
-                entry=$(own_entry "$members") || entry=""
-                join_members "$address" "$entry"
+            if [[ $address != "$KUBE_NODE_IP" ]] && members=$(etcdctl "$address" member list); then
+                join_members "$address" "$members"
                 return
             fi
         done

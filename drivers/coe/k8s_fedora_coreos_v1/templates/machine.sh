@@ -33,7 +33,9 @@ install_binaries() {
         chmod 0755 "/usr/local/bin/$name"
         printf '%s' "$KUBE_TAG" >"/usr/local/bin/.$name"
     done
-    optional restorecon -R /usr/local/bin
+    if command -v restorecon >/dev/null; then
+        restorecon -R /usr/local/bin
+    fi
 }
 
 install_cni_plugins() {
