@@ -70,7 +70,8 @@ class Story:
         def reached():
             self.cluster.check()
             shown = self.cloud.cluster(NAME)
-            assert not shown["status"].endswith("FAILED"), SystemExit(f"{shown['status']}: {shown['status_reason']}")
+            if shown["status"].endswith("FAILED"):
+                raise SystemExit(f"{shown['status']}: {shown['status_reason']}")
             return True if shown["status"] == wanted else shown["status"]
         until(f"the cluster is {wanted}", reached, seconds)
 
@@ -89,18 +90,18 @@ class Story:
 
     def refuse_strangers(self):
         host = self.client.variables["DOCKER_HOST"]
-        other = certificate_of_another_authority(self.folder)
         tcp = host.removeprefix("tcp://")
-        for what, words in [
-            ("without a certificate", ["/usr/bin/docker", "--tls", "--host", host, "node", "ls"]),
-            ("with another authority's", ["/usr/bin/docker", "--tlsverify", "--tlscacert", str(other / "ca.pem"),
-                                          "--tlscert", str(other / "cert.pem"), "--tlskey", str(other / "key.pem"),
-                                          "--host", host, "node", "ls"]),
-            ("without TLS", ["curl", "--silent", "--show-error", "--fail", f"http://{tcp}/nodes"]),
-            ("asking for tokens", ["curl", "--silent", "--show-error", "--insecure", f"https://{tcp}/swarm"]),
+        ls = ["/usr/bin/docker", "--tlsverify", "--host", host, "node", "ls"]
+        curl = ["curl", "--silent", "--show-error"]
+        for what, words, home, said in [
+            ("without a certificate", ls, self.client.home("nobody", []), "remote error: tls"),
+            ("with another authority's", ls, self.client.home("other", certificate_of_another_authority(self.folder)),
+             "remote error: tls"),
+            ("without TLS", [*curl, "--fail", f"http://{tcp}/nodes"], self.folder, "400"),
+            ("asking for tokens", [*curl, "--insecure", f"https://{tcp}/swarm"], self.folder, "alert"),
         ]:
-            status, text = self.client.run(*words)
-            assert status != 0 and "HOSTNAME" not in text and "SWMTKN" not in text, f"{what}: {text}"
+            status, text = self.client.run(*words, variables={"HOME": str(home)})
+            assert status != 0 and said in text and "HOSTNAME" not in text and "SWMTKN" not in text, f"{what}: {text}"
             tell(f"a client {what} is refused: {text.strip().splitlines()[-1]}")
         for machine in self.cluster.machines.values():
             if machine.name.startswith("node"):

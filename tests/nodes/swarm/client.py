@@ -1,8 +1,8 @@
 """docker as a user runs it: on a machine beside the cluster, with the files and variables of `coe cluster config`."""
 
-import os
 import re
 import shlex
+import shutil
 import subprocess
 import time
 
@@ -24,6 +24,14 @@ class Client:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
         )
         return done.returncode, done.stdout
+
+    def home(self, name, files):
+        """A home folder of somebody who has the authority's certificate and these files."""
+        folder = self.folder / name / ".docker"
+        folder.mkdir(parents=True)
+        for file in [self.folder / "ca.pem", *files]:
+            shutil.copy(file, folder)
+        return folder.parent
 
     def docker(self, *words, seconds=90):
         """`docker --tlsverify`, which has to succeed."""
@@ -60,11 +68,10 @@ def until(what, condition, seconds=60):
 
 
 def certificate_of_another_authority(folder):
-    """Files as docker takes them, signed by nobody the cluster knows."""
-    other = folder / "other"
-    other.mkdir()
-    base = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=admin/O=system:masters"]
-    subprocess.run([*base, "-keyout", str(other / "key.pem"), "-out", str(other / "cert.pem")], check=True,
-                   capture_output=True, timeout=60)
-    os.link(folder / "config/ca.pem", other / "ca.pem")
-    return other
+    """Key and certificate, signed by nobody the cluster knows."""
+    files = [folder / "key.pem", folder / "cert.pem"]
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=admin/O=system:masters",
+         "-keyout", str(files[0]), "-out", str(files[1])], check=True, capture_output=True, timeout=60,
+    )
+    return files

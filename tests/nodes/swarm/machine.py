@@ -97,9 +97,14 @@ class Machine:
         )
 
     def init(self):
-        """Number of the machine's first process."""
-        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
-        return children[0] if children else None
+        """Number of the machine's first process, once it has its own root."""
+        for _ in range(100):
+            children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+            if children and Path(f"/proc/{children[0]}/root/var/lib/cloud/user-data").exists():
+                if not Path(f"/proc/{children[0]}/root/old/usr").exists():
+                    return children[0]
+            time.sleep(0.1)
+        raise AssertionError(f"{self.name} does not boot")
 
     def run(self, *words, seconds=60):
         """Runs a command on it: exit status and output."""
