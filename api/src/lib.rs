@@ -19,7 +19,6 @@ mod fields;
 mod gate;
 mod lookups;
 mod mservices;
-mod nodegroups;
 mod problem;
 mod query;
 mod quotas;
