@@ -81,7 +81,8 @@ impl Ctx {
         Ok(())
     }
 
-    fn operation(&self, kind: OperationKind, cluster: &Cluster, params: Value) -> Result<Operation> {
+    /// An operation about a cluster, with the caller's token.
+    pub(crate) fn operation(&self, kind: OperationKind, cluster: &Cluster, params: Value) -> Result<Operation> {
         let (id, now) = (uuid::Uuid::new_v4().to_string(), Utc::now());
         Ok(Operation {
             sealed_token: Some(self.sealed_token(&id)?),

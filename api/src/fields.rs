@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Dict,
     /// A list of texts of at most this many characters.
     Texts(usize),
+    /// A list of taints: objects of texts under `key`, `value` and `effect`.
+    Taints,
     /// A UUID, with or without hyphens.
     Uuid,
     /// Must not be in a body.
@@ -190,6 +192,11 @@ impl Field {
                 self.keepable(texts.into())?
             }
             (Kind::Texts(_), value) => return Err(self.bad(&value, "It must be a list of texts")),
+            (Kind::Taints, Value::Array(taints)) => {
+                let taints = taints.into_iter().map(|taint| self.taint(taint)).collect::<Result<Vec<_>>>()?;
+                self.keepable(taints.into())?
+            }
+            (Kind::Taints, value) => return Err(self.bad(&value, "It must be a list of objects")),
             (Kind::Uuid, value) => match value.as_str().map(uuid::Uuid::try_parse) {
                 Some(Ok(uuid)) => uuid.to_string().into(),
                 _ => return Err(self.bad(&value, "It must be a UUID")),
@@ -261,6 +268,21 @@ impl Field {
         Ok(dict.into())
     }
 
+    /// What is no taint at all is a conflict, as all that is wrong with one.
+    fn taint(&self, value: Value) -> Result<Value> {
+        let Value::Object(taint) = &value else { return Err(self.bad(&value, "It must be a list of objects")) };
+        let texts = taint.iter().all(|(name, part)| {
+            matches!(name.as_str(), "key" | "value" | "effect") && part.as_str().is_some_and(storable)
+                || (name == "value" && part.is_null())
+        });
+        let whole = taint.contains_key("key") && taint.contains_key("effect");
+        if texts && whole {
+            return Ok(value);
+        }
+        let reason = format!("{}: A taint has the texts key, effect and, if need be, value", self.name);
+        Err(Error::Conflict(reason))
+    }
+
     /// A list or dictionary that is not too long as a whole.
     fn keepable(&self, value: Value) -> Result<Value> {
         let length = value.to_string().len();
@@ -303,6 +325,18 @@ impl Field {
                 let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(max));
                 let list = ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null]));
                 return list.description(Some(self.doc)).items(text).into();
+            }
+            Kind::Taints => {
+                let text = || ObjectBuilder::new().schema_type(Type::String);
+                let effects = ["NoSchedule", "PreferNoSchedule", "NoExecute"];
+                let taint = ObjectBuilder::new()
+                    .property("key", text())
+                    .property("value", text())
+                    .property("effect", text().enum_values(Some(effects)))
+                    .required("key")
+                    .required("effect");
+                let list = ArrayBuilder::new().schema_type(SchemaType::from_iter([Type::Array, Type::Null]));
+                return list.description(Some(self.doc)).items(taint).into();
             }
             Kind::ReadOnly | Kind::Ignored => ObjectBuilder::new(),
         };

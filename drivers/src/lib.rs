@@ -22,6 +22,7 @@ mod swarm;
 mod templates;
 #[cfg(test)]
 mod tests;
+mod version;
 
 pub use check::{Check, Rules};
 pub use driver::{Driver, NodeGroups, Plugins, Provides};
@@ -31,3 +32,4 @@ pub use outputs::Outputs;
 pub use registry::{DRIVERS, driver_for, driver_named};
 pub use retired::{RETIRED, Retired, retired_for, retired_named};
 pub use stack::StackRequest;
+pub use version::{master_upgrade, version_skew};

@@ -16,5 +16,6 @@ mod inflight;
 mod leftovers;
 mod many;
 mod mishaps;
+mod nodegroups;
 mod unfit;
 mod world;

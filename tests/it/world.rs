@@ -188,6 +188,32 @@ impl World {
         }
     }
 
+    /// Accepts a further node group.
+    pub(crate) async fn accept_nodegroup_create(&self, uuid: &str, name: &str, count: i64) {
+        let body = json!({"name": name, "node_count": count});
+        let (status, answer) = self.send("POST", &format!("/clusters/{uuid}/nodegroups"), Some(body)).await;
+        assert_eq!(status, 202, "{answer}");
+    }
+
+    pub(crate) async fn accept_nodegroup_delete(&self, uuid: &str, name: &str) {
+        let (status, answer) = self.send("DELETE", &format!("/clusters/{uuid}/nodegroups/{name}"), None).await;
+        assert_eq!(status, 204, "{answer}");
+    }
+
+    pub(crate) async fn nodegroup(&self, uuid: &str, name: &str) -> Option<Value> {
+        match self.send("GET", &format!("/clusters/{uuid}/nodegroups/{name}"), None).await {
+            (200, group) => Some(group),
+            (404, _) => None,
+            (status, answer) => panic!("{status}: {answer}"),
+        }
+    }
+
+    /// Parameters of a stack as Heat shows them.
+    pub(crate) async fn stack_parameters(&self, id: &str) -> serde_json::Map<String, Value> {
+        let session = crate::mishaps::somebody(self).await;
+        session.heat().stack(id).await.unwrap().unwrap().parameters
+    }
+
     /// The one live operation of a cluster.
     pub(crate) async fn active(&self, uuid: &str) -> Operation {
         let operations = self.store.operations(Some(uuid), true, 10).await.unwrap();

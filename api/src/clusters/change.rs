@@ -58,15 +58,17 @@ pub(crate) fn count_allowed(count: Option<i64>, ctx: &Ctx) -> Result<()> {
     if count == Some(0) && !ctx.version.zero_nodes_allowed() {
         return Err(Error::bad_value("node_count", "0", "Value should be greater or equal to 1; 0 needs version 1.10"));
     }
-    at_most("node_count", count, ctx.options().magnum_rs.max_node_count)
+    size_allowed("node_count", count, ctx)
 }
 
 /// No more masters than the operator allows.
 pub(crate) fn masters_allowed(count: Option<i64>, ctx: &Ctx) -> Result<()> {
-    at_most("master_count", count, ctx.options().magnum_rs.max_node_count)
+    size_allowed("master_count", count, ctx)
 }
 
-fn at_most(attribute: &str, count: Option<i64>, most: i64) -> Result<()> {
+/// No more nodes of one kind than the operator allows.
+pub(crate) fn size_allowed(attribute: &str, count: Option<i64>, ctx: &Ctx) -> Result<()> {
+    let most = ctx.options().magnum_rs.max_node_count;
     match count {
         Some(count) if count > most => {
             let reason = format!("Value should be lower or equal to {most}, the most this service is set up for");

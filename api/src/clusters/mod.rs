@@ -12,7 +12,7 @@ use domain::{ClusterRequest, NewCluster, Rule, checks};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub(crate) use change::{Changed, default_workers};
+pub(crate) use change::{Changed, default_workers, size_allowed};
 pub(crate) use resize::ClusterResize;
 pub(crate) use view::{ClusterBrief, ClusterCreate, ClusterId, ClusterView};
 
