@@ -10,7 +10,9 @@ use utoipa::{
     },
 };
 
-use crate::{certificates, clusters, clusters::bays, federations, mservices, quotas, root, stats, templates};
+use crate::{
+    certificates, clusters, clusters::bays, federations, mservices, nodegroups, quotas, root, stats, templates,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,6 +33,7 @@ use crate::{certificates, clusters, clusters::bays, federations, mservices, quot
         federations::list, federations::detail, federations::show, federations::create, federations::update,
         federations::delete,
         mservices::list,
+        nodegroups::list, nodegroups::show, nodegroups::create, nodegroups::update, nodegroups::delete,
         quotas::list, quotas::show, quotas::create, quotas::update, quotas::delete,
         stats::show,
     ),
@@ -40,8 +43,12 @@ use crate::{certificates, clusters, clusters::bays, federations, mservices, quot
 struct Document;
 
 /// What stands for a part of a path.
-const IN_PATHS: [(&str, &str); 3] =
-    [("ident", "UUID or name."), ("project", "Id of the project."), ("resource", "What is limited: Cluster.")];
+const IN_PATHS: [(&str, &str); 4] = [
+    ("ident", "UUID or name."),
+    ("project", "Id of the project."),
+    ("resource", "What is limited: Cluster."),
+    ("nodegroup", "UUID or name of the node group."),
+];
 
 /// What holds for every path: the token, the version header, the identifier, the shape of errors.
 struct Everywhere;

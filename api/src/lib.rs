@@ -19,6 +19,7 @@ mod fields;
 mod gate;
 mod lookups;
 mod mservices;
+mod nodegroups;
 mod problem;
 mod query;
 mod quotas;

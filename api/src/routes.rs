@@ -7,8 +7,8 @@ use actix_web::{
 use domain::Error;
 
 use crate::{
-    certificates, clusters, clusters::bays, discovery, federations, mservices, problem::Problem, quotas, root, stats,
-    templates,
+    certificates, clusters, clusters::bays, discovery, federations, mservices, nodegroups, problem::Problem, quotas,
+    root, stats, templates,
 };
 
 /// Mounts everything.
@@ -58,6 +58,17 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
                 .route(web::get().to(clusters::show))
                 .route(web::patch().to(clusters::update))
                 .route(web::delete().to(clusters::delete)),
+        )
+        .service(
+            collection("/v1/clusters/{ident}/nodegroups")
+                .route(web::get().to(nodegroups::list))
+                .route(web::post().to(nodegroups::create)),
+        )
+        .service(
+            only("/v1/clusters/{ident}/nodegroups/{nodegroup}", "GET, PATCH, DELETE")
+                .route(web::get().to(nodegroups::show))
+                .route(web::patch().to(nodegroups::update))
+                .route(web::delete().to(nodegroups::delete)),
         )
         .service(only("/v1/clusters/{ident}/actions/resize", "POST").route(web::post().to(clusters::resize)))
         .service(only("/v1/certificates", "POST").route(web::post().to(certificates::sign)))
