@@ -4,7 +4,7 @@ use std::{error::Error, net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{bootstrap, demo, help, logging::Logs, operations, service, terminal};
+use crate::{bootstrap, check, demo, help, logging::Logs, operations, policy, service, terminal};
 
 pub(crate) type Outcome = Result<(), Box<dyn Error>>;
 
@@ -55,6 +55,16 @@ enum Command {
         /// Which one
         what: Sample,
     },
+    /// Show who may do what
+    #[command(after_help = help::POLICY)]
+    Policy {
+        /// Only rules whose names begin so; a single one is explained
+        #[arg(default_value = "", hide_default_value = true)]
+        rule: String,
+    },
+    /// Name rows of the database that are broken
+    #[command(after_help = help::CHECK)]
+    Check,
     /// Look at and steer accepted operations
     #[command(subcommand, after_help = help::OPERATION)]
     Operation(Operation),
@@ -143,6 +153,12 @@ impl Arguments {
                 };
                 terminal::say(sample.trim_end());
                 Ok(())
+            }
+            Command::Policy { rule } => policy::run(&service::load(&config, Logs::Command)?, &rule),
+            Command::Check => {
+                let store = service::open_store(&service::load(&config, Logs::Command)?).await?;
+                service::require_schema(&store).await?;
+                check::run(&store).await
             }
             Command::Operation(command) => {
                 let store = service::open_store(&service::load(&config, Logs::Command)?).await?;

@@ -74,6 +74,26 @@ Examples:
 
 All lines are commented out and show the defaults; uncomment what you change.";
 
+pub(crate) const POLICY: &str = "\
+Examples:
+  magnum --config-file magnum.conf policy                  every rule
+  magnum --config-file magnum.conf policy cluster:         those about clusters
+  magnum --config-file magnum.conf policy cluster:create   one, with its requests, its default and what a file made of it
+
+The rules are those of [magnum_rs] default_rules with the files of [oslo_policy] policy_file and policy_dirs on top. Each
+is asked about a thing of a project: by an admin of another project, the user who made it, a member and a reader of its
+project, a member of another project, and the cluster's own user, as whom its nodes speak. Rules about lists and new
+things are asked with the caller's own project by the service, so that there a stranger is a member. No database and no
+other service is asked.";
+
+pub(crate) const CHECK: &str = "\
+Example:
+  magnum --config-file magnum.conf check
+
+It reads every row of clusters, templates, node groups, operations and quotas, and names those with values that cannot be
+read (a status nobody knows, labels that are not JSON) and those that refer to what is gone. Nothing is changed. The API
+shows such rows as well as it can, and no list breaks by one. The exit code is 1 when something is found.";
+
 pub(crate) const OPERATION: &str = "\
 An operation is what a create, resize or delete was accepted as; its steps and where it stands are a row.
 

@@ -3,11 +3,13 @@
 //! Only here the parts are wired together; nothing here decides anything about clusters.
 
 mod bootstrap;
+mod check;
 mod cli;
 mod demo;
 mod help;
 mod logging;
 mod operations;
+mod policy;
 mod service;
 mod terminal;
 

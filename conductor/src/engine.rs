@@ -159,7 +159,7 @@ impl Engine {
             return Ok(Advanced::NotClaimed);
         };
         let span = info_span!("operation", operation.id = %op.id, operation.kind = %op.kind, cluster.uuid = %op.cluster_uuid, request.id = %op.request_id);
-        self.run(op, stopping).instrument(span).await
+        Box::pin(self.run(op, stopping)).instrument(span).await
     }
 
     async fn run(&self, op: Operation, stopping: &(dyn Fn() -> bool + Sync)) -> Result<Advanced, Error> {

@@ -93,6 +93,8 @@ pub struct Policy {
     actions: Vec<usize>,
     admin: usize,
     warnings: Vec<String>,
+    /// Check strings of an operator's files.
+    overrides: BTreeMap<String, String>,
 }
 
 impl Policy {
@@ -144,13 +146,19 @@ impl Policy {
         }
         let index = |name: &str| names.get(name).copied().unwrap_or_default();
         let actions = Rule::ALL.iter().map(|rule| index(rule.name())).collect();
-        Ok(Self { rules, actions, admin: index(ADMIN), warnings })
+        Ok(Self { rules, actions, admin: index(ADMIN), warnings, overrides: overrides.clone() })
     }
 
     /// What an operator should know about the overrides: names that no rule has.
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// What an operator's files say about a rule, if they do.
+    #[must_use]
+    pub fn overridden(&self, rule: Rule) -> Option<&str> {
+        self.overrides.get(rule.name()).map(String::as_str)
     }
 
     /// `true` when the rule `context_is_admin` holds for the caller.

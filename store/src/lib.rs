@@ -9,6 +9,7 @@
 //! [`Seal`] encrypts what must not lie in a row in clear.
 
 mod accept;
+mod check;
 mod clock;
 mod clusters;
 mod db;
@@ -38,6 +39,7 @@ mod work;
 use domain::Result;
 
 pub use accept::Accepted;
+pub use check::{Defect, Examination};
 pub use clusters::ClusterRecord;
 pub use discovery::{Discovery, Joined, Member};
 pub use doorbell::{Doorbell, Ring, Rings};

@@ -130,6 +130,8 @@ async fn health_and_openapi_are_public() {
             "/v1/clusters/detail",
             "/v1/clusters/{ident}",
             "/v1/clusters/{ident}/actions/resize",
+            "/v1/clusters/{ident}/nodegroups",
+            "/v1/clusters/{ident}/nodegroups/{nodegroup}",
             "/v1/clustertemplates",
             "/v1/clustertemplates/detail",
             "/v1/clustertemplates/{ident}",

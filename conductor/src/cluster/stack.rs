@@ -66,9 +66,8 @@ impl StepCtx {
             return Ok(None);
         }
         let error = Error::Refused(format!(
-            "Whether stack {} is gone cannot be told, as neither the trust of the cluster nor the token of the request \
-             is accepted any more; send the request again with a new token",
-            ident
+            "Whether stack {ident} is gone cannot be told, as neither the trust of the cluster nor the token of the request \
+             is accepted any more; send the request again with a new token"
         ));
         Err(if self.op.kind.removes() { Fail::Fatal(error) } else { Fail::Retry(error) })
     }

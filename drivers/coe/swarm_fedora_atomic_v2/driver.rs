@@ -5,8 +5,7 @@
 use domain::{Cluster, Error, NodeGroup};
 
 use crate::{
-    Check, Driver, Input, Label, Outputs, Plugins, Provides, StackRequest,
-    params,
+    Check, Driver, Input, Label, Outputs, Plugins, Provides, StackRequest, params,
     registry::SWARM_FEDORA_ATOMIC_V2,
     swarm::{self, MODE},
 };

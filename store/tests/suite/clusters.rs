@@ -198,6 +198,43 @@ pub(crate) async fn broken_rows_do_not_break_the_page(db: &Fresh) {
     assert_eq!(show(&store, &uuid(0)).await, page[0]);
 }
 
+/// `magnum check` finds each of them by name, and nothing where nothing is wrong.
+pub(crate) async fn broken_rows_are_named(db: &Fresh) {
+    let store = db.store().await;
+    let mut made = Vec::new();
+    for _ in 0..4 {
+        made.push(creating(&store).await.0);
+    }
+    store.insert_quota(PROJECT, 9, at(0)).await.unwrap();
+    let before = store.defects().await.unwrap();
+    assert_eq!((before.rows, before.defects.len()), (4 + 4 + 8 + 4 + 1, 0), "{before:?}");
+    let uuid = |n: usize| made[n].cluster.uuid.clone();
+    let (gone, lost) = (&made[1].cluster.cluster_template_id, &made[2].nodegroups[1].uuid);
+    for sql in [
+        format!("UPDATE cluster SET labels = 'no json', status = 'MELTED' WHERE uuid = '{}'", uuid(0)),
+        format!("DELETE FROM cluster_template WHERE uuid = '{gone}'"),
+        format!("UPDATE nodegroup SET node_taints = '{{}}', cluster_id = 'nobody' WHERE uuid = '{lost}'"),
+        format!("UPDATE rs_operation SET kind = 'dance' WHERE cluster_uuid = '{}'", uuid(3)),
+    ] {
+        execute(&db.url, &sql).await;
+    }
+    let found = store.defects().await.unwrap();
+    assert_eq!(found.rows + 1, before.rows, "all but the template; also rows behind a broken one");
+    let operation = store.operations(None, false, 9).await.unwrap();
+    assert_eq!(operation.len(), 3, "the others are still listed");
+    let has = |table: &str, row: &str, part: &str| {
+        found.defects.iter().any(|one| (one.table, one.row.as_str()) == (table, row) && one.problem.contains(part))
+    };
+    assert!(has("cluster", &uuid(0), "labels: expected"), "{found:?}");
+    assert!(has("cluster", &uuid(0), "MELTED"), "{found:?}");
+    assert!(has("cluster", &uuid(1), "template is gone"), "{found:?}");
+    assert!(has("cluster", &uuid(2), "no default node group of workers"), "{found:?}");
+    assert!(has("nodegroup", lost, "cluster is gone"), "{found:?}");
+    assert!(has("nodegroup", lost, "node_taints"), "{found:?}");
+    assert!(found.defects.iter().any(|one| one.table == "rs_operation" && one.problem.contains("read at all")));
+    assert_eq!(found.defects.len(), 7, "{found:?}");
+}
+
 pub(crate) async fn health_is_written_alone(db: &Fresh) {
     let store = db.store().await;
     let (record, _) = creating(&store).await;

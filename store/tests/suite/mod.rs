@@ -120,7 +120,7 @@ macro_rules! suite {
             ],
             clusters: [
                 round_trip, tenancy, names, a_page_is_two_statements, quota_is_exact, own_quota_row, below_zero_is_no_quota, template_must_exist,
-                broken_rows_do_not_break_the_page, health_is_written_alone, hostile_text_is_only_text,
+                broken_rows_do_not_break_the_page, broken_rows_are_named, health_is_written_alone, hostile_text_is_only_text,
             ],
             paging: [
                 every_row_once, nulls_and_duplicates, bad_sort_key, bad_markers, rows_that_go_do_not_shift_the_page,
