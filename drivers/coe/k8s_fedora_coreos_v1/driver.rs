@@ -8,9 +8,10 @@ use std::sync::LazyLock;
 use domain::{Cluster, Error, NodeGroup, Role};
 
 use crate::{
-    Check, Driver, Form, Input, Label, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
+    Check, Driver, Form, Input, Label, NodeGroups, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
+    nodegroup::{self, Workers},
     params::{self, Parameters, Put},
-    registry::K8S_FEDORA_COREOS_V1,
+    registry::{K8S_FEDORA_COREOS_V1, K8S_FEDORA_COREOS_V1_NODEGROUP},
 };
 
 mod versions;
@@ -19,6 +20,9 @@ mod versions;
 pub(crate) struct K8sFedoraCoreos;
 
 pub(crate) static DRIVER: K8sFedoraCoreos = K8sFedoraCoreos;
+
+static WORKERS: Workers =
+    Workers { driver: &DRIVER, folder: &K8S_FEDORA_COREOS_V1_NODEGROUP, version: "minion_kube_tag" };
 
 static LABELS: LazyLock<Vec<Label>> = LazyLock::new(|| {
     let replaced = |name: &str| versions::NOT_HERE.contains(&name) || versions::OWN.iter().any(|own| own.name == name);
@@ -108,6 +112,10 @@ impl Driver for K8sFedoraCoreos {
         Ok(params::patch(input, kubernetes::resize(input)?))
     }
 
+    fn node_groups(&self) -> Option<&'static dyn NodeGroups> {
+        Some(&WORKERS)
+    }
+
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
         kubernetes::outputs(stack, cluster, groups)?;
         cluster.container_version = None;
@@ -126,17 +134,9 @@ fn groups(input: &Input<'_>) -> Result<Parameters, Error> {
         let group = params::group(input, role)?;
         let version = group.labels.value("kube_tag").filter(|tag| input.labels().value("kube_tag") != Some(*tag));
         p.put_given(&format!("{prefix}_kube_tag"), version);
-        let mut labels = Vec::new();
-        for (name, value) in &group.node_labels {
-            allowed(name)?;
-            labels.push(format!("{name}={value}"));
-        }
-        p.put_given(&format!("{prefix}_node_labels"), Some(&labels.join(",")));
-        let taints = group.node_taints.iter().map(|taint| match &taint.value {
-            Some(value) => format!("{}={value}:{}", taint.key, taint.effect),
-            None => format!("{}:{}", taint.key, taint.effect),
-        });
-        p.put_given(&format!("{prefix}_node_taints"), Some(&taints.collect::<Vec<_>>().join(",")));
+        group.node_labels.keys().try_for_each(|name| allowed(name))?;
+        p.put_given(&format!("{prefix}_node_labels"), Some(&nodegroup::node_labels(group)));
+        p.put_given(&format!("{prefix}_node_taints"), Some(&nodegroup::node_taints(group)));
     }
     Ok(p)
 }

@@ -178,7 +178,7 @@ impl<'a> Rendered<'a> {
                 (name.clone(), typed(parameter["type"].as_str().unwrap(), value))
             })
             .collect();
-        let masters = plain(&self.request.parameters["number_of_masters"]).parse().unwrap();
+        let masters = self.request.parameters.get("number_of_masters").map_or(0, |count| plain(count).parse().unwrap());
         Scope { parameters, conditions: template["conditions"].clone(), files: &self.request.files, masters }
     }
 

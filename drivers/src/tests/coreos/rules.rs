@@ -9,6 +9,7 @@ use super::super::{
     samples::{
         Sample, all,
         coreos::{driver, every_label, with},
+        group,
     },
 };
 use crate::{Check, Outputs, Rules};
@@ -162,11 +163,48 @@ fn a_group_has_its_own_version_labels_and_taints() {
         (readable(&rendered.user_data("kube_masters", 0)), readable(&rendered.user_data("kube_minions", 0)));
     assert!(master.contains("\nKUBE_TAG=v1.35.6\n") && worker.contains("\nKUBE_TAG=v1.35.5\n"));
     assert!(worker.contains("\nNODE_LABELS=disk=ssd,team=blue\n"));
-    assert!(worker.contains("\nNODE_TAINTS=gpu=yes:NoSchedule,batch:PreferNoSchedule\n"));
+    assert!(worker.contains("\nNODE_TAINTS=gpu=yes:NoSchedule,batch=:PreferNoSchedule\n"));
     let roles = with(|s| {
         s.groups[1].node_labels = [("node-role.kubernetes.io/gpu".to_owned(), String::new())].into();
     });
     assert!(text(driver().stack(&roles.input()).unwrap_err()).contains("node_labels"));
+}
+
+/// A further group's worker is told what a first one is told, apart from what is its own.
+#[test]
+fn a_further_group_uses_what_the_cluster_has() {
+    let sample = with(|s| s.labels([("kubelet_options", "--v=3")]));
+    let cluster = Outputs::of_stack(&json!({
+        "outputs": [
+            {"output_key": "network", "output_value": "network-1"},
+            {"output_key": "subnet", "output_value": "network-of-fixed_subnet"},
+            {"output_key": "security_groups", "output_value": ["group-1", "group-2"]},
+            {"output_key": "server_group", "output_value": "server-group-1"},
+            {"output_key": "api_public_address", "output_value": "api_address-of-public"},
+            {"output_key": "api_private_address", "output_value": "api_address-of-private"},
+            {"output_key": "master_addresses", "output_value": ["10.0.0.5"]},
+        ],
+        "parameters": {"external_network": "public", "fixed_network_cidr": "10.0.0.0/24"},
+    }));
+    let further = domain::NodeGroup {
+        is_default: false,
+        labels: Labels::from([("kube_tag", "v1.35.6"), ("kubelet_options", "--v=4")]),
+        node_labels: [("disk".to_owned(), "ssd".to_owned())].into(),
+        ..group("gpu", "worker", 2)
+    };
+    let groups = driver().node_groups().unwrap();
+    groups.check(&sample.cluster, &further).unwrap();
+    let request = groups.stack(&sample.input(), &further, &cluster).unwrap();
+    let worker = readable(&Rendered::new(&request).user_data("kube_minions", 0));
+    let first = readable(&Rendered::new(&sample.stack(driver())).user_data("kube_minions", 0));
+    let own = |text: &str| text.lines().map(str::to_owned).collect::<std::collections::BTreeSet<_>>();
+    let (worker, first) = (own(&worker), own(&first));
+    let mut differs: Vec<&str> = worker.difference(&first).map(|line| line.split('=').next().unwrap()).collect();
+    differs.sort_unstable();
+    assert_eq!(differs, ["KUBELET_OPTIONS", "KUBE_TAG", "NODE_LABELS"], "{:?}", worker.difference(&first));
+    assert!(worker.contains("KUBE_TAG=v1.35.6") && worker.contains("KUBELET_OPTIONS=--v=4"));
+    let elsewhere = domain::NodeGroup { labels: Labels::from([("flannel_tag", "v0.28.0")]), ..further };
+    assert!(text(groups.check(&sample.cluster, &elsewhere).unwrap_err()).contains("flannel_tag"));
 }
 
 #[test]
