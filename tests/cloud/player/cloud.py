@@ -90,10 +90,15 @@ class View:
         return self.get("load_balancer", "/lbaas/loadbalancers", params=query)["loadbalancers"]
 
     def members(self, balancer):
-        """Address and port of each member of a load balancer's only pool."""
-        pools = self.get("load_balancer", "/lbaas/pools", params={"loadbalancer_id": balancer})["pools"]
-        found = self.get("load_balancer", f"/lbaas/pools/{pools[0]['id']}/members")["members"] if pools else []
+        """Address and port of each member of a load balancer's pools."""
+        found = []
+        for pool in self.get("load_balancer", "/lbaas/pools", params={"loadbalancer_id": balancer})["pools"]:
+            found += self.get("load_balancer", f"/lbaas/pools/{pool['id']}/members")["members"]
         return {(member["address"], member["protocol_port"]) for member in found}
+
+    def attached_volumes(self, server):
+        found = self.get("compute", f"/servers/{server}")["server"]
+        return {volume["id"] for volume in found["os-extended-volumes:volumes_attached"]}
 
     def volume(self, volume):
         """A volume of any project."""

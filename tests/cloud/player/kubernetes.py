@@ -1,119 +1,239 @@
-"""Stand-ins for the API server and etcd of a master, and for what listens on a node's own loopback address.
+"""Kubernetes on Fedora Atomic: its values, its certificates, and stand-ins for API server and etcd of a master.
 
 They are set up by what the node's scripts have written: certificates and client authority come from the files that the
 configuration of the API server and of etcd names, and nothing is served before the script starts the service.
 """
 
-import http.server
-import json
+import ipaddress
 import re
-import socketserver
-import ssl
-import threading
 import urllib.parse
 
 import yaml
 
+from . import certificates, etcd, listener, values
+from .coe import Coe
+from .values import ANY, BOOLEAN, NAME, NUMBER, TAG, URL
 
-class Listener(socketserver.ThreadingMixIn, http.server.HTTPServer):
-    """A port on 127.0.0.1 that refuses connections until `begin`."""
+API_NAMES = ["kubernetes", "kubernetes.default", "kubernetes.default.svc"]
+FOLDER = "etc/kubernetes/certs"
 
-    daemon_threads = True
+# Values of Kubernetes whatever the operating system is; a name in round brackets may be empty.
+COMMON = values.TRUSTEE | {
+    "NODE_INDEX": NUMBER, "MASTER_ADDRESSES": ANY, "FIXED_NETWORK_CIDR": ANY, "KUBE_TAG": TAG, "KUBE_API_PORT": NUMBER,
+    "(KUBELET_OPTIONS)": ANY, "(KUBEPROXY_OPTIONS)": ANY, "DNS_CLUSTER_DOMAIN": NAME, "NETWORK_DRIVER": "flannel|calico",
+    "DOCKER_VOLUME_SIZE": NUMBER, "(VOLUME_DRIVER)": "cinder", "OCTAVIA_ENABLED": BOOLEAN, "CLOUD_PROVIDER_ENABLED": BOOLEAN,
+    "(CONTAINER_INFRA_PREFIX)": r"\S+/", "(INSECURE_REGISTRY_URL)": r"\S+", "SELINUX_MODE": "enforcing|permissive|disabled",
+    "PROMETHEUS_MONITORING": BOOLEAN, "PAUSE_TAG": TAG,
+}
+MASTER = {
+    "(KUBEAPI_OPTIONS)": ANY, "(KUBECONTROLLER_OPTIONS)": ANY, "(KUBESCHEDULER_OPTIONS)": ANY,
+    "ADMISSION_CONTROL_LIST": r"[A-Za-z]+(,[A-Za-z]+)*", "CERT_MANAGER_API": BOOLEAN, "ETCD_TAG": TAG,
+    "ETCD_VOLUME_SIZE": NUMBER, "(ETCD_DISCOVERY_URL)": URL, "FLANNEL_NETWORK_SUBNETLEN": NUMBER, "CALICO_TAG": TAG,
+    "CALICO_CNI_TAG": TAG, "CALICO_KUBE_CONTROLLERS_TAG": TAG, "CALICO_IPV4POOL_IPIP": "Always|CrossSubnet|Never|Off",
+    "COREDNS_TAG": TAG, "SYSTEM_PODS_INITIAL_DELAY": NUMBER, "SYSTEM_PODS_TIMEOUT": NUMBER,
+    "KUBE_DASHBOARD_ENABLED": BOOLEAN, "KUBE_DASHBOARD_VERSION": TAG, "PROMETHEUS_TAG": TAG, "GRAFANA_TAG": TAG,
+    "GRAFANA_ADMIN_PASSWD": r"\S+", "INGRESS_CONTROLLER_ROLE": NAME, "TRAEFIK_INGRESS_CONTROLLER_TAG": TAG,
+}
+# What a group of nodes has of its own.
+GROUP = {
+    "(NODE_LABELS)": r"[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*(,[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*)*",
+    "(NODE_TAINTS)": r"[^=:,\s]+(=[^:,\s]*)?:[A-Za-z]+(,[^=:,\s]+(=[^:,\s]*)?:[A-Za-z]+)*",
+}
+ATOMIC = {
+    "(USERNAME)": ANY, "TLS_DISABLED": BOOLEAN, "KUBE_ALLOW_PRIV": "true|false", "CGROUP_DRIVER": "systemd|cgroupfs",
+    "FLANNEL_TAG": TAG, "DOCKER_STORAGE_DRIVER": "devicemapper|overlay2|overlay", "BLOCK_STORAGE_VERSION": "v2|v3",
+    "(CLOUD_PROVIDER_TAG)": TAG,
+}
+ATOMIC_MASTER = MASTER | {
+    "FLANNEL_BACKEND": "udp|vxlan|host-gw", "HEAPSTER_TAG": TAG, "INFLUX_GRAFANA_DASHBOARD_ENABLED": BOOLEAN,
+    "INFLUXDB_TAG": TAG, "HEAPSTER_GRAFANA_TAG": TAG, "(INGRESS_CONTROLLER)": "traefik",
+}
+ATOMIC_WORKER = values.REGISTRY | GROUP | {"NODE_EXPORTER_TAG": TAG}
 
-    def __init__(self, answer):
-        super().__init__(("127.0.0.1", 0), Request, bind_and_activate=False)
-        self.server_bind()
-        self.answer = answer
-        self.context = None
-        self.began = False
-        self.port = self.server_address[1]
 
-    def begin(self, context=None):
-        if not self.began:
-            self.began = True
-            self.context = context
-            self.server_activate()
-            threading.Thread(target=self.serve_forever, daemon=True).start()
-
-    def get_request(self):
-        connection, address = super().get_request()
-        connection.settimeout(30)
-        if self.context:
-            # The handshake is the first read's, in the thread of the connection.
-            connection = self.context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-        return connection, address
-
-    def handle_error(self, request, client_address):
-        """A client that does not trust us, or that we do not trust: it has been told."""
-
-    def end(self):
-        if self.began:
-            self.shutdown()
-        self.server_close()
+# --- Rules of values ----------------------------------------------------------------------------------------------
 
 
-class Request(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.0"
+def pods_network_cidr(value, parameters, facts):
+    network = ipaddress.ip_network(value)
+    pairs = {pair["ip_address"] for pair in facts.port["allowed_address_pairs"]}
+    if value not in pairs:
+        return f"the node's port lets through {sorted(pairs)}"
+    return network.overlaps(ipaddress.ip_network(facts.subnet["cidr"])) and "overlaps with the nodes' network"
 
-    def do_GET(self):
-        self.serve()
 
-    def do_PUT(self):
-        self.serve()
+def portal_network_cidr(value, parameters, facts):
+    network = ipaddress.ip_network(value)
+    return network.overlaps(ipaddress.ip_network(parameters["PODS_NETWORK_CIDR"])) and "overlaps with the pods' network"
+
+
+def dns_service_ip(value, parameters, facts):
+    inside = ipaddress.ip_address(value) in ipaddress.ip_network(parameters["PORTAL_NETWORK_CIDR"])
+    return not inside and "not in the services' network"
+
+
+def number_of_masters(value, parameters, facts):
+    return int(value) % 2 == 0 and "etcd needs an odd number"
+
+
+def network_of(driver):
+    """A rule for the network of one network driver: the pods', where that driver was chosen."""
+
+    def rule(value, parameters, facts):
+        ipaddress.ip_network(value)
+        return parameters["NETWORK_DRIVER"] == driver and value != parameters["PODS_NETWORK_CIDR"] and "not the pods' network"
+
+    return rule
+
+
+RULES = {
+    "EXTERNAL_NETWORK": values.external_network, "CLUSTER_SUBNET": values.cluster_subnet, "KUBE_NODE_IP": values.node_address,
+    "KUBE_NODE_PUBLIC_IP": values.node_floating_address, "PODS_NETWORK_CIDR": pods_network_cidr,
+    "PORTAL_NETWORK_CIDR": portal_network_cidr, "DNS_SERVICE_IP": dns_service_ip,
+    "KUBE_API_PRIVATE_ADDRESS": values.private_address(lambda parameters: [int(parameters["KUBE_API_PORT"])]),
+    "KUBE_API_PUBLIC_ADDRESS": values.public_address("KUBE_API_PRIVATE_ADDRESS"),
+    "DOCKER_VOLUME": values.sized_volume("DOCKER_VOLUME_SIZE"), "ETCD_VOLUME": values.sized_volume("ETCD_VOLUME_SIZE"),
+}
+MASTER_RULES = RULES | {
+    "NUMBER_OF_MASTERS": number_of_masters, "FLANNEL_NETWORK_CIDR": network_of("flannel"), "CALICO_IPV4POOL": network_of("calico"),
+}
+
+
+class Kubernetes(Coe):
+    """A node of Kubernetes on Fedora Atomic."""
+
+    version = "v1.11.6"
+
+    def __init__(self, node):
+        super().__init__(node)
+        self.local = self.listen(self.answer_local)
+        self.api = self.listen(self.answer_api)
+        self.etcd = self.listen(self.answer_etcd)
+
+    @classmethod
+    def shapes(cls, role, parameters):
+        return COMMON | ATOMIC | (ATOMIC_MASTER if role == "master" else ATOMIC_WORKER)
+
+    @classmethod
+    def rules(cls, role):
+        return MASTER_RULES if role == "master" else RULES
+
+    @property
+    def has_tls(self):
+        return self.node.parameters.get("TLS_DISABLED", "False") == "False"
+
+    def prepare(self):
+        super().prepare()
+        self.local.begin()
+
+    def own(self):
+        return [*super().own(), ("127.0.0.1:8080", self.local), ("127.0.0.1:2379", self.local)]
+
+    def served(self):
+        if self.node.role != "master":
+            return []
+        port = self.node.parameters["KUBE_API_PORT"]
+        found = self.addresses("KUBE_API_PUBLIC_ADDRESS", "KUBE_API_PRIVATE_ADDRESS")
+        return [*((f"{address}:{port}", self.api) for address in found), (f"{self.node.facts.address}:{etcd.PORT}", self.etcd)]
 
     def serve(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-        subject = {}
-        if self.server.context:
-            certificate = self.connection.getpeercert() or {}
-            subject = {name: value for part in certificate.get("subject", ()) for name, value in part}
-        status, text = self.server.answer(self.command, self.path, self.headers.get("Host", ""), body, subject)
-        text = text if isinstance(text, str) else json.dumps(text)
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text.encode())))
-        self.end_headers()
-        self.wfile.write(text.encode())
+        if self.node.role == "master":
+            root = self.node.root
+            if root.is_active("etcd") and not self.etcd.began:
+                self.etcd.begin(etcd.context(root))
+            if root.is_active("kube-apiserver") and not self.api.began:
+                self.api.begin(self.api_context())
 
-    def log_message(self, *words):
-        pass
+    def option(self, name):
+        """An argument of the API server; None when it is not there."""
+        found = re.search(rf"--{name}=([^\s\"]+)", self.node.root.read("etc/kubernetes/apiserver"))
+        return found and found[1]
 
+    def api_context(self):
+        """As the API server's arguments say; None when it serves without TLS."""
+        if not self.option("tls-cert-file"):
+            return None
+        files = [self.option(name) for name in ["tls-cert-file", "tls-private-key-file", "client-ca-file"]]
+        return listener.context(self.node.root, *files)
 
-def option(configuration, name):
-    """Value of --name=VALUE in a file of arguments, None when it is not there."""
-    found = re.search(rf"--{name}=([^\s\"]+)", configuration)
-    return found and found[1]
+    def certificate_findings(self):
+        if not self.has_tls:
+            return []
+        parameters, facts, name = self.node.parameters, self.node.facts, self.node.name
+        wanted = {
+            "kubelet": (f"system:node:{name}", "system:nodes", [name], [facts.address], certificates.BOTH),
+            "proxy": ("system:kube-proxy", "system:node-proxier", [], [], certificates.CLIENT),
+        }
+        if self.node.role == "master":
+            portal = ipaddress.ip_network(parameters["PORTAL_NETWORK_CIDR"])
+            names = [*API_NAMES, f"kubernetes.default.svc.{parameters['DNS_CLUSTER_DOMAIN']}"]
+            addresses = [facts.address, facts.floating_address, parameters["KUBE_API_PRIVATE_ADDRESS"],
+                         parameters["KUBE_API_PUBLIC_ADDRESS"], "127.0.0.1", str(portal[1])]
+            wanted["server"] = ("kubernetes", None, names, addresses, certificates.BOTH)
+        return certificates.findings(self.node.root, FOLDER, wanted)
 
+    def wanted(self):
+        parameters = self.node.parameters
+        found = {"docker", "kubelet", "kube-proxy"}
+        if self.node.role == "master":
+            found |= {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
+        if parameters["NETWORK_DRIVER"] == "flannel":
+            found |= {"flanneld", "flannel-docker"}
+        if parameters.get("REGISTRY_ENABLED") == "True":
+            found.add("registry")
+        return found
 
-def context(root, certificate, key, authority):
-    """TLS with the node's own files; who shows a certificate must have it of that authority."""
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(root.path / certificate.lstrip("/"), root.path / key.lstrip("/"))
-    made.load_verify_locations(root.path / authority.lstrip("/"))
-    made.verify_mode = ssl.CERT_OPTIONAL
-    return made
+    def left_findings(self):
+        applied = sorted((self.node.root.path / "run/node/applied").glob("*.yaml"))
+        self.node.note(applied=[path.name for path in applied])
+        for path in applied:
+            yield from (f"{path.name}: {finding}" for finding in manifest_findings(path.read_text()))
 
+    def version_text(self):
+        return self.version
 
-def api_context(root):
-    """As the API server's arguments say; None when it serves without TLS."""
-    text = root.read("etc/kubernetes/apiserver")
-    if not option(text, "tls-cert-file"):
+    def user(self, subject):
+        """Name and group of who calls; None for nobody."""
+        if not self.has_tls:
+            return "admin", "system:masters"
+        if subject.get("commonName"):
+            return subject["commonName"], subject.get("organizationName", "")
         return None
-    return context(root, *(option(text, name) for name in ["tls-cert-file", "tls-private-key-file", "client-ca-file"]))
 
+    def answer_api(self, method, path, host, body, subject):
+        """The API server: administrators may see all nodes, a kubelet its own."""
+        path = urllib.parse.urlsplit(path).path
+        user = self.user(subject)
+        if not user:
+            return 401, {"kind": "Status", "status": "Failure", "reason": "Unauthorized", "code": 401}
+        if path in ("/healthz", "/readyz"):
+            return (200, "ok") if self.is_well() else (500, "not yet")
+        if path == "/version":
+            return 200, {"gitVersion": self.version_text()}
+        name, group = user
+        nodes = {node.name: node for node in self.node.cluster.nodes() if node.root.is_active("kubelet")}
+        if path == "/api/v1/nodes" and group == "system:masters":
+            return 200, {"kind": "NodeList", "apiVersion": "v1", "items": [node_object(node) for node in nodes.values()]}
+        asked = path.removeprefix("/api/v1/nodes/")
+        if asked in nodes and group == "system:nodes" and name != f"system:node:{asked}":
+            return 403, {"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403}
+        if asked in nodes and group in ("system:masters", "system:nodes"):
+            return 200, node_object(nodes[asked]) if nodes[asked].coe.is_sound() else {"kind": "Status", "code": 500}
+        return (404 if group in ("system:masters", "system:nodes") else 403), {"kind": "Status", "status": "Failure"}
 
-def etcd_settings(root):
-    lines = (line.partition("=") for line in root.read("etc/etcd/etcd.conf").splitlines())
-    return {name: value.strip('"') for name, _, value in lines}
+    def is_well(self):
+        return True
 
+    def answer_etcd(self, method, path, host, body, subject):
+        return etcd.answer(self.node, method, path, body)
 
-def etcd_context(root):
-    settings = etcd_settings(root)
-    if "ETCD_CERT_FILE" not in settings:
-        return None
-    made = context(root, *(settings[f"ETCD_{name}"] for name in ["CERT_FILE", "KEY_FILE", "TRUSTED_CA_FILE"]))
-    if settings.get("ETCD_CLIENT_CERT_AUTH") == "true":
-        made.verify_mode = ssl.CERT_REQUIRED
-    return made
+    def answer_local(self, method, path, host, body, subject):
+        """127.0.0.1:8080 is the API server, 127.0.0.1:2379 etcd."""
+        root = self.node.root
+        if host.endswith(":2379"):
+            return etcd.answer(self.node, method, path, body) if root.is_active("etcd") else (503, "")
+        healthy = root.is_active("kube-apiserver") and self.is_sound()
+        return (200, "ok") if healthy and path == "/healthz" else (503, "not yet")
 
 
 def manifest_findings(text):
@@ -136,48 +256,3 @@ def node_object(node):
         "kind": "Node", "apiVersion": "v1", "metadata": {"name": node.name},
         "status": {"conditions": [{"type": "Ready", "status": ready}]},
     }
-
-
-def answer_api(cluster, method, path, host, body, subject):
-    """The API server: administrators may see all nodes, a kubelet its own."""
-    path = urllib.parse.urlsplit(path).path
-    if cluster.has_tls() and not subject:
-        return 401, {"kind": "Status", "status": "Failure", "reason": "Unauthorized", "code": 401}
-    if path in ("/healthz", "/version"):
-        return 200, "ok" if path == "/healthz" else {"gitVersion": "v1.11.6"}
-    group = subject.get("organizationName", "system:masters" if not cluster.has_tls() else "")
-    nodes = {node.name: node for node in cluster.nodes() if node.root.is_active("kubelet")}
-    if path == "/api/v1/nodes" and group == "system:masters":
-        return 200, {"kind": "NodeList", "apiVersion": "v1", "items": [node_object(node) for node in nodes.values()]}
-    name = path.removeprefix("/api/v1/nodes/")
-    if name in nodes and group == "system:nodes" and subject.get("commonName") != f"system:node:{name}":
-        return 403, {"kind": "Status", "status": "Failure", "reason": "Forbidden", "code": 403}
-    if name in nodes and group in ("system:masters", "system:nodes"):
-        return 200, node_object(nodes[name]) if nodes[name].is_sound() else {"kind": "Status", "code": 500}
-    return (404 if group in ("system:masters", "system:nodes") else 403), {"kind": "Status", "status": "Failure"}
-
-
-def answer_etcd(cluster, node, method, path, host, body, subject):
-    """etcd's health and its keys; it is healthy once the majority of the members that it names has started."""
-    path = urllib.parse.urlsplit(path).path
-    if path == "/health":
-        return 200, {"health": "true" if cluster.has_quorum(node) else "false"}
-    key = path.removeprefix("/v2/keys")
-    if method == "PUT":
-        cluster.keys[key] = urllib.parse.parse_qs(body)["value"][0]
-        return 201, {"action": "set"}
-    if key in cluster.keys:
-        return 200, {"action": "get", "node": {"key": key, "value": cluster.keys[key]}}
-    return 404, {"errorCode": 100, "message": "Key not found"}
-
-
-def answer_local(cluster, node, method, path, host, body, subject):
-    """127.0.0.1:8080 is the API server, 127.0.0.1:2379 etcd, 169.254.169.254 the metadata service."""
-    if host.startswith("169.254.169.254"):
-        if path == "/latest/meta-data/public-ipv4" and node.facts.floating_address:
-            return 200, node.facts.floating_address
-        return 404, "not found"
-    if host.endswith(":2379"):
-        return answer_etcd(cluster, node, method, path, host, body, subject) if node.root.is_active("etcd") else (503, "")
-    healthy = node.root.is_active("kube-apiserver") and node.is_sound()
-    return (200, "ok") if healthy and path == "/healthz" else (503, "not yet")

@@ -8,6 +8,7 @@ It looks at all servers every two seconds and plays those of clusters. Tests and
   {"break": {"COMMAND": "what it says"}} lets a command fail on them, {"stale": true} ends the token of their signals.
 """
 
+import functools
 import json
 import os
 import re
@@ -19,9 +20,11 @@ import time
 from pathlib import Path
 
 from . import cloud
+from .coreos import Internet
 from .node import Node
+from .root import NAMESPACES
 
-OF_A_CLUSTER = re.compile(r".+-[0-9a-f]{12}-(master|minion)-\d+$")
+OF_A_CLUSTER = re.compile(r".+-[0-9a-f]{12}-(master|minion|node|slave)-\d+$")
 LOOK_SECONDS = 2
 
 
@@ -47,13 +50,15 @@ class Player:
         self.view = cloud.View(cloud.settings())
         self.nodes = {}
         self.clusters = {}
+        self.internet = Internet()
 
     def look(self):
         """Begins with servers that have become ACTIVE, ends those that are gone."""
         servers = {server["id"]: server for server in self.view.servers()}
         for identity, server in servers.items():
             if identity not in self.nodes and server["status"] == "ACTIVE" and OF_A_CLUSTER.fullmatch(server["name"]):
-                node = Node(server, self.view, self.folder / "nodes", self.clusters, lambda name: read_orders(self.orders, name))
+                orders = functools.partial(read_orders, self.orders)
+                node = Node(server, self.view, self.folder / "nodes", self.clusters, orders, self.internet)
                 self.nodes[identity] = node
                 node.thread.start()
         for identity in [identity for identity in self.nodes if identity not in servers]:
@@ -67,7 +72,7 @@ class Player:
 
 def may_make_namespaces():
     """The nodes' scripts must not see the machine of the test, let alone change it."""
-    return subprocess.run(["unshare", "--mount", "--pid", "--fork", "true"], check=False).returncode == 0
+    return subprocess.run([*NAMESPACES, "true"], check=False).returncode == 0
 
 
 def main(folder):

@@ -3,7 +3,6 @@
 A finding ends it: the player signals FAILURE with the finding as the reason, and the record keeps it for the test.
 """
 
-import functools
 import json
 import re
 import threading
@@ -12,21 +11,23 @@ import traceback
 
 import requests
 
-from . import certificates, deployments, kubernetes, scripts, userdata, values
+from . import certificates, deployments, kinds, scripts, userdata, values
 from .root import Root
 
 SCRIPT_SECONDS = 900
 POLL_SECONDS = 1
 ATTACH_SECONDS = 3
 SIGNAL_SECONDS = 60
+# Parameters that hold a volume's id, in the order of the devices.
+VOLUMES = ["DOCKER_VOLUME", "ETCD_VOLUME"]
 
 
 class Cluster:
-    """What the nodes of one cluster share: their addresses, and what masters put into etcd."""
+    """What the nodes of one cluster share: their addresses, and what their services agree on."""
 
-    def __init__(self, uuid):
-        self.uuid = uuid
+    def __init__(self):
         self.keys = {}
+        self.shared = {}
         self.members = {}
 
     def nodes(self):
@@ -35,49 +36,32 @@ class Cluster:
     def masters(self):
         return [node for node in self.nodes() if node.role == "master"]
 
-    def has_tls(self):
-        return any(node.parameters.get("TLS_DISABLED") == "False" for node in self.nodes())
-
-    def has_quorum(self, node):
-        """The majority of the members that a master names has started, and all of them name the same ones."""
-        named = kubernetes.etcd_settings(node.root).get("ETCD_INITIAL_CLUSTER", "")
-        started = [one for one in self.masters() if one.root.is_active("etcd")]
-        agreed = [one for one in started if kubernetes.etcd_settings(one.root).get("ETCD_INITIAL_CLUSTER", "") == named]
-        return len(agreed) * 2 > len(named.split(","))
-
     def connections(self):
         """For curl: where what the cluster's addresses serve really listens."""
-        found = []
-        for node in self.masters():
-            port = node.parameters["KUBE_API_PORT"]
-            served = {node.facts.address, node.facts.floating_address}
-            if node is self.masters()[0]:
-                served |= {node.parameters["KUBE_API_PRIVATE_ADDRESS"], node.parameters["KUBE_API_PUBLIC_ADDRESS"]}
-            found += [f"{address}:{port}:127.0.0.1:{node.api.port}" for address in sorted(served) if address]
-            found.append(f"{node.facts.address}:2379:127.0.0.1:{node.etcd.port}")
-        return found
+        pairs = [pair for node in self.nodes() for pair in node.coe.served()]
+        return [f"{address}:127.0.0.1:{listener.port}" for address, listener in pairs]
 
 
 class Node:
     """A server that is played. `record` is what tests read."""
 
-    def __init__(self, server, view, folder, clusters, orders):
+    def __init__(self, server, view, folder, clusters, orders, internet):
         self.server = server
         self.name = server["name"]
-        self.role = "master" if re.search(r"-master-\d+$", self.name) else "minion"
+        self.role = values.role_of(self.name)
         self.view = view
         self.folder = folder / server["id"]
         self.folder.mkdir(parents=True, exist_ok=True)
         self.root = Root(self.folder / "root")
         self.clusters = clusters
         self.orders = orders
+        self.internet = internet
         self.cluster = None
+        self.coe = None
         self.facts = None
         self.parameters = {}
         self.ended = threading.Event()
         self.lock = threading.Lock()
-        self.sound = None
-        self.listeners = []
         self.record = {"id": server["id"], "name": self.name, "role": self.role, "status": "waiting", "findings": []}
         self.thread = threading.Thread(target=self.live, daemon=True, name=self.name)
 
@@ -112,38 +96,39 @@ class Node:
         data = userdata.unpack(raw)
         files = data.written()
         self.parameters = scripts.parameters(files)
-        self.facts = values.gather(self.role, self.server, self.view)
+        kind = kinds.kind(data, self.parameters)
+        self.facts = values.gather(self.server, self.view)
         self.note(
             status="checking", cluster=self.parameters.get("CLUSTER_UUID"), size=len(raw), address=self.facts.address,
-            floating_address=self.facts.floating_address,
+            floating_address=self.facts.floating_address, coe=kind.__name__,
             parameters={name: values.hidden(name, value) for name, value in self.parameters.items()},
         )
-        for script in data.scripts:
+        for script in data.all_scripts():
             self.find(scripts.findings(script, self.parameters))
         for path, text in files.items():
             self.find(f"{path}: {finding}" for finding in scripts.placeholders(text))
-        self.find(values.findings(self.parameters, self.facts))
-        self.find(certificates.trustee_findings(self.parameters, self.server["tenant_id"]))
+        self.find(kind.first_findings(data))
+        self.find(values.findings(self.parameters, self.facts, kind))
+        if "TRUST_ID" in self.parameters:
+            self.find(certificates.trustee_findings(self.parameters, self.server["tenant_id"]))
         if data.collect:
             threading.Thread(target=deployments.play, args=(self, data.collect), daemon=True).start()
         if not self.record["findings"]:
-            self.run(data)
+            self.run(kind, data)
 
-    def run(self, data):
+    def run(self, kind, data):
         with self.lock:
-            self.cluster = self.clusters.setdefault(self.parameters["CLUSTER_UUID"], Cluster(self.parameters["CLUSTER_UUID"]))
-            answer_local = functools.partial(kubernetes.answer_local, self.cluster, self)
-            answer_etcd = functools.partial(kubernetes.answer_etcd, self.cluster, self)
-            self.local = kubernetes.Listener(answer_local)
-            self.api = kubernetes.Listener(functools.partial(kubernetes.answer_api, self.cluster))
-            self.etcd = kubernetes.Listener(answer_etcd)
-            self.listeners = [self.local, self.api, self.etcd]
-            self.local.begin()
-            self.root.build(data.files, self.facts.address)
+            # Servers are named after their cluster, whatever the node is told of it.
+            name = re.sub(r"-[a-z]+-\d+$", "", self.name)
+            self.cluster = self.clusters.setdefault(name, Cluster())
+            self.root.build(kind.image, data, self.facts.address)
+            self.root.write("etc/pki/tls/certs/ca-bundle.crt", self.internet.authority)
+            self.coe = kind(self)
+            self.coe.prepare()
             for command, reason in self.orders(self.name).get("break", {}).items():
                 self.root.write(f"run/node/broken/{command}", reason)
             self.cluster.members[self.server["id"]] = self
-        self.note(status="running", api=f"127.0.0.1:{self.api.port}")
+        self.note(status="running", api=f"127.0.0.1:{self.coe.api.port}")
         if self.orders(self.name).get("stale"):
             self.note(signal_token=self.revoke_signal_token())
         for script in data.scripts:
@@ -164,7 +149,7 @@ class Node:
             if time.monotonic() >= attach:
                 self.attach()
                 attach = time.monotonic() + ATTACH_SECONDS
-            self.serve()
+            self.coe.serve()
             if time.monotonic() > end:
                 self.find([f"the script still runs after {SCRIPT_SECONDS} s"])
             if self.record["findings"]:
@@ -173,8 +158,7 @@ class Node:
         return process.returncode
 
     def connect(self):
-        local = f"127.0.0.1:{self.local.port}"
-        own = [f"{address}:{local}" for address in ["127.0.0.1:8080", "127.0.0.1:2379", "169.254.169.254:80"]]
+        own = [f"{address}:127.0.0.1:{listener.port}" for address, listener in self.coe.own()]
         text = "".join(f'connect-to = "{one}"\n' for one in [*own, *self.cluster.connections()])
         if self.root.read("run/node/connect") != text:
             self.root.write("run/node/connect.new", text)
@@ -182,51 +166,29 @@ class Node:
 
     def attach(self):
         """Volumes appear when Cinder says that they are attached to this server."""
-        for number, name in enumerate(["DOCKER_VOLUME", "ETCD_VOLUME"]):
+        for number, name in enumerate(VOLUMES):
             wanted = self.parameters.get(name)
             if wanted and not (self.root.path / "dev/disk/by-id" / f"virtio-{wanted[:20]}").is_symlink():
                 attached = self.view.volume(wanted)["attachments"]
                 if any(one["server_id"] == self.server["id"] for one in attached):
                     self.root.attach(wanted, f"vd{'bc'[number]}")
 
-    def serve(self):
-        if self.role == "master":
-            if self.root.is_active("etcd") and not self.etcd.began:
-                self.etcd.begin(kubernetes.etcd_context(self.root))
-            if self.root.is_active("kube-apiserver") and not self.api.began:
-                self.api.begin(kubernetes.api_context(self.root))
-
-    def is_sound(self):
-        """Judges the certificates once; nobody is told that a node is well before that."""
-        with self.lock:
-            if self.sound is None:
-                found = []
-                if self.parameters["TLS_DISABLED"] == "False":
-                    own = [self.facts.address, self.facts.floating_address] if self.role == "master" else [self.facts.address]
-                    api = [self.parameters["KUBE_API_PRIVATE_ADDRESS"], self.parameters["KUBE_API_PUBLIC_ADDRESS"]]
-                    addresses = [*own, *api] if self.role == "master" else own
-                    found = list(certificates.findings(self.root, self.parameters, self.role, addresses))
-                self.sound = not found
-                self.find(found)
-            return self.sound
+    def files(self):
+        """Every file that the node has written, and the output of its scripts."""
+        found = [path for path in self.root.path.rglob("*") if path.is_file() and not path.is_symlink()]
+        return [*found, self.folder / "log"]
 
     def afterwards(self):
-        """What the scripts left behind: nothing that a script wrote holds a placeholder, and every unit has started."""
+        """What the scripts left behind: every unit has started, and the node has the volumes that it was told of."""
         commands = self.root.read("run/node/commands").splitlines()
-        self.note(images=sorted(set(self.root.read("run/node/images").splitlines())), commands=len(commands))
-        wanted = {"docker", "kubelet", "kube-proxy"}
-        if self.role == "master":
-            wanted |= {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
-        if self.parameters["NETWORK_DRIVER"] == "flannel":
-            wanted |= {"flanneld", "flannel-docker"}
-        if self.parameters.get("REGISTRY_ENABLED") == "True":
-            wanted.add("registry")
         units = {path.name for path in (self.root.path / "run/node/active").iterdir()}
-        self.find(f"{unit} was not started" for unit in sorted(wanted - units))
-        applied = sorted((self.root.path / "run/node/applied").glob("*.yaml"))
-        self.note(applied=[path.name for path in applied], units=sorted(units))
-        for path in applied:
-            self.find(f"{path.name}: {finding}" for finding in kubernetes.manifest_findings(path.read_text()))
+        self.note(images=self.coe.images(), commands=len(commands), units=sorted(units))
+        self.find(f"{unit} was not started" for unit in sorted(self.coe.wanted() - units))
+        told = {self.parameters.get(name) for name in VOLUMES} - {None, ""}
+        attached = self.view.attached_volumes(self.server["id"])
+        if told != attached:
+            self.find([f"the node was told of the volumes {sorted(told)} and has {sorted(attached)}"])
+        self.find(self.coe.left_findings())
 
     def give_up(self):
         """Tells Heat what is wrong, as a node would."""
@@ -255,7 +217,9 @@ class Node:
         self.ended.set()
         if self.cluster:
             self.cluster.members.pop(self.server["id"], None)
-        for listener in self.listeners:
-            listener.end()
+        if self.coe:
+            self.coe.gone()
+            for listener in self.coe.listeners:
+                listener.end()
         self.root.remove()
         self.note(status=f"{self.record['status']}, gone", gone=True)

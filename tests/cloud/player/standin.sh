@@ -7,27 +7,39 @@ set -u
 name=${0##*/}
 state=/run/node
 folder=${*: -1}
+image_name='^([a-z0-9.:_-]+/)*[a-z0-9._-]+:[A-Za-z0-9._-]+$'
 
 refuse() {
     printf '%s: %s\n' "$name" "$*" >&2
     exit 1
 }
 
-# What systemd knows: the units of the image, and those that somebody wrote.
-unit() {
-    case $1 in
-        docker | docker-storage-setup) return 0 ;;
-        *) [ -s "/etc/systemd/system/$1.service" ] ;;
-    esac
+# Every address of the cluster, and what listens on the node's own loopback address, is where the player serves it. Only
+# this leaves the node's own network.
+outside() {
+    CURL_CA_BUNDLE=/etc/pki/tls/certs/ca-bundle.crt /usr/bin/nsenter --net="$state/net" /usr/bin/curl -K "$state/connect" "$@"
 }
 
+# What systemd knows: the units of the image, and those that somebody wrote.
+unit() {
+    grep -qxF "$1" "$state/units" || [ -s "/etc/systemd/system/$1.service" ]
+}
+
+# What a service needs before it starts, and what it does that nobody outside does for it.
 start_unit() {
     unit "$1" || refuse "Unit $1.service not found."
-    [ "$1" != kubelet ] || [ -s /etc/kubernetes/kubelet ] || refuse "kubelet has no configuration"
-    if [ "$1" = flanneld ]; then
-        mkdir -p /run/flannel
-        printf 'FLANNEL_SUBNET=10.100.7.1/24\nFLANNEL_MTU=1430\n' >/run/flannel/subnet.env
-    fi
+    case $1 in
+        kubelet) [ -s /etc/kubernetes/kubelet ] || [ -s /etc/kubernetes/kubelet.yaml ] || refuse "kubelet has no configuration" ;;
+        flanneld)
+            mkdir -p /run/flannel
+            printf 'FLANNEL_SUBNET=10.100.7.1/24\nFLANNEL_MTU=1430\n' >/run/flannel/subnet.env
+            ;;
+        zookeeper)
+            if [ ! -e "$state/active/zookeeper" ]; then
+                /usr/bin/python3 -IS "$state/zookeeper.py" </dev/null >&2 &
+            fi
+            ;;
+    esac
     : >"$state/active/$1"
 }
 
@@ -35,10 +47,15 @@ systemctl() {
     local action=$1 one
     shift
     for one in "$@"; do
+        [ "$one" != --now ] || continue
         case $action in
-            enable) unit "$one" || refuse "Unit $one.service does not exist" ;;
+            enable | reload) unit "$one" || refuse "Unit $one.service does not exist" ;;
             start | restart) start_unit "$one" ;;
             stop) rm -f "$state/active/$one" ;;
+            disable)
+                unit "$one" || refuse "Unit $one.service does not exist"
+                rm -f "$state/active/$one"
+                ;;
             *) refuse "unknown action $action" ;;
         esac
     done
@@ -52,7 +69,7 @@ atomic() {
         [ "$1" != --name ] || container=$2
         shift
     done
-    [[ $image =~ ^([a-z0-9.:_-]+/)*[a-z0-9._-]+:[A-Za-z0-9._-]+$ ]] || refuse "$image is no image with a version"
+    [[ $image =~ $image_name ]] || refuse "$image is no image with a version"
     [ -n "$container" ] || refuse "no name for $image"
     printf '%s %s\n' "$container" "$image" >>"$state/images"
     printf '[Service]\nExecStart=/usr/bin/runc run %s\n' "$container" >"/etc/systemd/system/$container.service"
@@ -60,13 +77,76 @@ atomic() {
     [ "$container" != kubelet ] || ln -sf standin /usr/local/bin/kubectl
 }
 
-# kubectl --server URL apply -f FILE
+# podman pull --quiet IMAGE
+podman() {
+    [ "$1" = pull ] || refuse "only pull is known"
+    [[ $folder =~ $image_name ]] || refuse "$folder is no image with a version"
+    printf 'podman %s\n' "$folder" >>"$state/images"
+}
+
+# kubectl --server URL apply -f FILE; with a kubeconfig also get --raw PATH and label --overwrite node NAME LABEL
 kubectl() {
-    [ "$3" = apply ] || refuse "only apply is known"
-    [ -e "$state/active/kube-apiserver" ] || refuse "The connection to the server $2 was refused"
+    if [ "$1" = --kubeconfig ]; then
+        [ -s "$2" ] || refuse "stat $2: no such file or directory"
+        with_kubeconfig "$@"
+    else
+        [ "$3" = apply ] || refuse "only apply is known"
+        [ -e "$state/active/kube-apiserver" ] || refuse "The connection to the server $2 was refused"
+        keep_manifest
+    fi
+}
+
+with_kubeconfig() {
+    local file=$2
+    case $3 in
+        get) ask_api "$file" "$5" ;;
+        label) ask_api "$file" "/api/v1/nodes/$6" >/dev/null ;;
+        apply) ask_api "$file" /readyz >/dev/null && keep_manifest ;;
+        *) refuse "unknown command $3" ;;
+    esac
+}
+
+# ask_api KUBECONFIG PATH: at the server that it names, trusting its authority, with its token.
+ask_api() {
+    local server authority token
+    server=$(sed -n 's/.*server: "\([^"]*\)".*/\1/p' "$1")
+    authority=$(sed -n 's/.*certificate-authority: \([^}]*\)}.*/\1/p' "$1")
+    token=$(sed -n 's/.*token: \([^}]*\)}.*/\1/p' "$1")
+    outside --silent --show-error --fail --max-time 20 --cacert "$authority" \
+        -K <(printf 'header = "Authorization: Bearer %s"\n' "$token") "$server$2"
+}
+
+keep_manifest() {
     [ -s "$folder" ] || refuse "no such file: $folder"
     mkdir -p "$state/applied"
     cp "$folder" "$state/applied/"
+}
+
+# docker --tlsverify --tlscacert=FILE --tlscert=FILE --tlskey=FILE --host URL node ls|inspect|demote|rm ...
+docker() {
+    local files=() address=''
+    while [[ $1 == --* ]]; do
+        case $1 in
+            --tlsverify) ;;
+            --tlscacert=*) files+=(--cacert "${1#*=}") ;;
+            --tlscert=*) files+=(--cert "${1#*=}") ;;
+            --tlskey=*) files+=(--key "${1#*=}") ;;
+            --host)
+                address=${2/#tcp:/https:}
+                shift
+                ;;
+            *) refuse "unknown option $1" ;;
+        esac
+        shift
+    done
+    [ "$1" = node ] || refuse "unknown command $1"
+    case $2 in
+        ls) outside --silent --fail "${files[@]}" "$address/standin/nodes" | awk -v name="${folder#name=}" '$1 ~ name { print $2 }' ;;
+        inspect) outside --silent --fail "${files[@]}" "$address/standin/nodes" | grep -F "$(printf '%s\n' "${@:5}")" ;;
+        demote) outside --silent --fail "${files[@]}" --data '{"Role":"worker"}' "$address/nodes/$folder/update" ;;
+        rm) outside --silent --fail "${files[@]}" --request DELETE "$address/nodes/$folder" ;;
+        *) refuse "unknown command node $2" ;;
+    esac
 }
 
 blkid() {
@@ -88,14 +168,14 @@ ip() {
 
 hostname() { cat /etc/hostname; }
 
-# Every address of the cluster, and what listens on the node's own loopback address, is where the player serves it.
 if [ "$name" = curl ]; then
-    exec /usr/bin/curl -K "$state/connect" "$@"
+    outside "$@"
+    exit
 fi
 printf '%s %s\n' "$name" "$*" >>"$state/commands"
 [ ! -e "$state/broken/$name" ] || refuse "$(<"$state/broken/$name")"
 case $name in
-    systemctl | atomic | kubectl | blkid | ip | hostname) "$name" "$@" ;;
+    systemctl | atomic | podman | kubectl | docker | blkid | ip | hostname) "$name" "$@" ;;
     hostnamectl) printf '%s\n' "$2" >/etc/hostname ;;
     mkfs.xfs) [ -e "$folder" ] && : >"$state/xfs/${folder##*/}" ;;
     pvs | vgs) exit 1 ;;
@@ -104,6 +184,7 @@ case $name in
     mount) printf '%s\n' "$folder" >>"$state/mounted" ;;
     # A node waits longer than a test may.
     sleep) exec /usr/bin/sleep "$(awk -v wanted="$1" 'BEGIN { print (wanted > 2) ? 2 : wanted }')" ;;
-    udevadm | vgcreate | docker-storage-setup | update-ca-trust | setenforce | iptables) ;;
+    udevadm | vgcreate | docker-storage-setup | update-ca-trust | update-ca-certificates | setenforce | iptables) ;;
+    modprobe | sysctl) ;;
     *) refuse "there is no stand-in of this name" ;;
 esac

@@ -6,10 +6,12 @@ import gzip
 import json
 import re
 import shlex
-import urllib.parse
 from dataclasses import dataclass, field
 
 import yaml
+
+from . import ignition
+from .errors import Unreadable
 
 GZIP = b"\x1f\x8b"
 HERE_DOCUMENT = re.compile(r"^cat (>>?)(/\S+) <<'?(\w+)'?\n(.*?)^\3$", re.MULTILINE | re.DOTALL)
@@ -20,16 +22,15 @@ OTHERS = ("text/cloud-boothook", "text/part-handler", "text/x-cfninitdata")
 DEPLOYMENT_FILES = ("cfn-init-data", "heat_config.cfg", "os-collect-config.conf")
 
 
-class Unreadable(Exception):
-    """The user data are none that a node could use."""
-
-
 @dataclass
 class UserData:
-    """What a node gets: scripts in the order they run, files by path, and what os-collect-config reads."""
+    """What a node gets: scripts in the order they run, files by path with their modes, units by name (both of Ignition
+    only), and what os-collect-config reads."""
 
     scripts: list = field(default_factory=list)
     files: dict = field(default_factory=dict)
+    modes: dict = field(default_factory=dict)
+    units: dict = field(default_factory=dict)
     collect: dict = field(default_factory=dict)
 
     def written(self):
@@ -39,6 +40,10 @@ class UserData:
             for how, path, _, text in HERE_DOCUMENT.findall(script):
                 found[path] = found.get(path, "") + text if how == ">>" else text
         return found
+
+    def all_scripts(self):
+        """Those that run, and those that they call."""
+        return [*self.scripts, *(text for text in self.files.values() if SHELL.match(text))]
 
 
 def unpack(raw):
@@ -100,13 +105,5 @@ def _ignition(config):
     if "ignition" not in config:
         raise Unreadable("JSON that is no Ignition")
     found = UserData()
-    for entry in config.get("storage", {}).get("files", []):
-        source = entry.get("contents", {}).get("source", "data:,")
-        if not source.startswith("data:"):
-            raise Unreadable(f"{entry['path']}: {source[:60]} is no data: URL")
-        head, _, body = source.partition(",")
-        content = base64.b64decode(body) if head.endswith(";base64") else urllib.parse.unquote_to_bytes(body)
-        if entry.get("contents", {}).get("compression") == "gzip":
-            content = gzip.decompress(content)
-        found.files[entry["path"]] = content.decode()
+    ignition.read(config, found)
     return found

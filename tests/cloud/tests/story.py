@@ -43,10 +43,10 @@ class Story:
         self.uuid = None
         self.template = None
 
-    def make_template(self, cloud, *words):
+    def make_template(self, cloud, *words, coe="kubernetes", image=None):
         self.template = f"template-{self.name}"
         self.cli.coe(
-            "cluster", "template", "create", self.template, "--coe", "kubernetes", "--image", cloud["IMAGE"],
+            "cluster", "template", "create", self.template, "--coe", coe, "--image", image or cloud["IMAGE"],
             "--external-network", cloud["EXTERNAL_NETWORK"], "--keypair", cloud["KEYPAIR"], "--flavor", cloud["FLAVOR"],
             "--master-flavor", cloud["FLAVOR"], *words,
         )

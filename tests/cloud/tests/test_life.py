@@ -3,7 +3,7 @@
 import subprocess
 
 import yaml
-from player import scripts, userdata, values
+from spoiled import every_wrong_value_is_found
 
 
 def floating_addresses(view, servers):
@@ -40,7 +40,7 @@ def test_life(tell, cloud, view, demo, cli, docker_volume_type, tmp_path):
     assert not list(demo.load_balancer.load_balancers(name=f"{story.stack}-api_lb"))
     check_volumes(demo, servers, docker_volume_type)
     config_opens_it(story, cli, tmp_path)
-    every_wrong_value_is_found(story, view)
+    every_wrong_value_is_found(story, view, "minion")
     scale(story, cli, demo)
     story.delete()
 
@@ -59,41 +59,6 @@ def config_opens_it(story, cli, folder):
     assert kubernetes_get(folder, record, "/healthz") == "ok"
     nodes = yaml.safe_load(kubernetes_get(folder, record, "/api/v1/nodes"))["items"]
     assert sorted(node["metadata"]["name"] for node in nodes) == sorted(story.servers())
-
-
-def every_wrong_value_is_found(story, view):
-    """The player is able to fail: each value, once spoiled and once left out, is a finding."""
-    for server in [one for one in view.servers() if one["name"] in (f"{story.stack}-master-0", f"{story.stack}-minion-0")]:
-        role = "master" if "-master-" in server["name"] else "minion"
-        data = userdata.unpack(values.decode(server))
-        parameters = scripts.parameters(data.written())
-        facts = values.gather(role, server, view)
-        facts.cloud = Remembering(view)
-        assert list(values.findings(parameters, facts)) == []
-        free = {"USERNAME", "NO_PROXY", "SWIFT_REGION", *(name for name in parameters if name.endswith("_OPTIONS"))}
-        for name in set(parameters) - free:
-            spoiled = values.findings({**parameters, name: "192.0.2.1 @SPOILED@"}, facts)
-            assert any(finding.startswith(name) for finding in spoiled), f"{role}: nobody saw that {name} is wrong"
-        without = {name: value for name, value in parameters.items() if name != "CLUSTER_UUID"}
-        assert "CLUSTER_UUID is missing" in list(values.findings(without, facts))
-        for script in data.scripts:
-            assert scripts.findings(script + "\necho $NOT_SET @NOT_REPLACED@ (", parameters)
-
-
-class Remembering:
-    """A view that asks each question once."""
-
-    def __init__(self, view):
-        self.view = view
-        self.answers = {}
-
-    def __getattr__(self, name):
-        def ask(*words):
-            if (name, words) not in self.answers:
-                self.answers[name, words] = getattr(self.view, name)(*words)
-            return self.answers[name, words]
-
-        return ask
 
 
 def scale(story, cli, demo):
