@@ -89,6 +89,9 @@ pub struct Resource {
     /// Heat's sentence about the status.
     #[serde(rename = "resource_status_reason", default)]
     pub status_reason: Option<String>,
+    /// When it last changed, Heat's text.
+    #[serde(default)]
+    pub updated_time: Option<String>,
     /// Resource in the parent stack that holds this one's stack.
     #[serde(default)]
     pub parent_resource: Option<String>,
@@ -355,6 +358,7 @@ mod tests {
             physical_id: None,
             status: "CREATE_FAILED".to_owned(),
             status_reason: Some(reason.to_owned()),
+            updated_time: None,
             parent_resource: None,
         };
         let (server, why) = ("resources.kube-master", "Went to status ERROR due to \"No valid host was found\"");

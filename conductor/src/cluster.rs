@@ -8,6 +8,7 @@ mod discovery;
 mod facts;
 mod nodegroup;
 mod resize;
+mod revive;
 mod stack;
 mod teardown;
 mod trust;

@@ -58,6 +58,11 @@ impl World {
         Self::build(TimeDelta::seconds(60), more, |_| {}).await
     }
 
+    /// A world with options of its own whose cloud is set up otherwise.
+    pub(crate) async fn with_both(more: &[(&str, &str)], change: impl FnOnce(&mut devcloud::Settings)) -> Self {
+        Self::build(TimeDelta::seconds(60), more, change).await
+    }
+
     async fn build(lease: TimeDelta, more: &[(&str, &str)], change: impl FnOnce(&mut devcloud::Settings)) -> Self {
         let state = tempfile::tempdir().unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -287,6 +292,7 @@ fn options(cloud: &DevCloud, state: &std::path::Path, database: Option<&Fresh>, 
         ("OS_QUOTAS__MAX_CLUSTERS_PER_PROJECT", "1000"),
         // The tests' clock leaps, and a load balancer takes its time.
         ("OS_CLUSTER__PRE_DELETE_LB_TIMEOUT", "36000"),
+        ("OS_MAGNUM_RS__STALLED_STACK_TIME", "0"),
     ];
     let own = own.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     domain::load(&[], &[], cloud.magnum_options(state).into_iter().chain(rows).chain(own)).unwrap().0

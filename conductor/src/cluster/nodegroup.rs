@@ -79,7 +79,10 @@ pub(super) async fn await_group_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     };
     match state(&stack) {
         State::Works => Ok(Next::Done),
-        State::Busy => Ok(Next::Wait(ctx.deps.long_wait())),
+        State::Busy => {
+            ctx.revive(&stack).await?;
+            Ok(Next::Wait(ctx.deps.long_wait()))
+        }
         State::Failed => Err(Fail::Fatal(Error::Refused(ctx.stack_failure(&stack).await))),
     }
 }

@@ -76,6 +76,7 @@ pub(super) async fn await_resize(ctx: &mut StepCtx) -> Result<Next, Fail> {
     };
     let status = stack.status.as_str();
     if status.ends_with("_IN_PROGRESS") {
+        ctx.revive(&stack).await?;
         return Ok(Next::Wait(ctx.deps.long_wait()));
     }
     if update_failed(status) {

@@ -150,7 +150,10 @@ pub(super) async fn await_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     };
     match state(&stack) {
         State::Works => Ok(Next::Done),
-        State::Busy => Ok(Next::Wait(ctx.deps.long_wait())),
+        State::Busy => {
+            ctx.revive(&stack).await?;
+            Ok(Next::Wait(ctx.deps.long_wait()))
+        }
         State::Failed => {
             let reason = ctx.stack_failure(&stack).await;
             read_outputs(ctx).await;
@@ -195,6 +198,7 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
 pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail> {
     let status = stack.status.as_str();
     if status == "DELETE_IN_PROGRESS" {
+        ctx.revive(stack).await?;
         return Ok(Next::Wait(ctx.deps.poll_interval()));
     }
     // A failed delete that this very step asked for is a result, not a reason to ask again.

@@ -1,0 +1,58 @@
+//! A stack in which nothing moves any more, because the engine of Heat that worked on it died: Heat is asked to go on.
+
+use std::time::Duration;
+
+use conductor::Advanced;
+
+use crate::world::World;
+
+const STALLED: [(&str, &str); 1] = [("OS_MAGNUM_RS__STALLED_STACK_TIME", "600")];
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A world whose stacks wait for nodes that nobody runs.
+async fn world() -> World {
+    let world = World::with_both(&STALLED, |settings| {
+        settings.play_nodes = false;
+        settings.await_signals = true;
+    })
+    .await;
+    world.template().await;
+    world
+}
+
+/// Advances the operation of a cluster until it only waits, then `minutes` further by the clock.
+async fn wait(world: &World, uuid: &str, minutes: u32) {
+    let op = world.active(uuid).await;
+    let engine = world.engine();
+    let mut passed = 0;
+    while passed < minutes {
+        if let Advanced::Waiting(_) | Advanced::NotClaimed = engine.advance(&op.id, &|| false).await.unwrap() {
+            let waits = world.active(uuid).await.step == "await_stack";
+            passed += u32::from(waits);
+            world.deps.clock.advance(MINUTE);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// How often Heat was asked for a change of a stack.
+fn changes(world: &World) -> usize {
+    world.cloud.calls().iter().filter(|call| call.service == "orchestration" && call.method == "PATCH").count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn heat_is_asked_to_go_on_once_nothing_has_moved_for_long() {
+    let world = world().await;
+    let before = world.cloud.census();
+    let uuid = world.accept_create("stalled").await;
+    wait(&world, &uuid, 5).await;
+    assert_eq!(changes(&world), 0, "a stack may be slow");
+    wait(&world, &uuid, 12).await;
+    assert!(changes(&world) > 0);
+    assert_eq!(world.cluster(&uuid).await.unwrap()["status"], "CREATE_IN_PROGRESS");
+    world.accept_delete(&uuid).await;
+    world.run_until_idle(&world.engine()).await;
+    assert!(world.cluster(&uuid).await.is_none());
+    assert_eq!(world.cloud.census(), before);
+    world.end().await;
+}
