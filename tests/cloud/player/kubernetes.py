@@ -34,7 +34,7 @@ MASTER = {
     "KUBE_DASHBOARD_ENABLED": BOOLEAN, "KUBE_DASHBOARD_VERSION": TAG, "PROMETHEUS_TAG": TAG, "GRAFANA_TAG": TAG,
     "GRAFANA_ADMIN_PASSWD": r"\S+", "INGRESS_CONTROLLER_ROLE": NAME, "TRAEFIK_INGRESS_CONTROLLER_TAG": TAG,
 }
-# What a group of nodes has of its own.
+# What a group of nodes has of its own; masters' are empty.
 GROUP = {
     "(NODE_LABELS)": r"[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*(,[A-Za-z0-9./_-]+=[A-Za-z0-9._-]*)*",
     "(NODE_TAINTS)": r"[^=:,\s]+(=[^:,\s]*)?:[A-Za-z]+(,[^=:,\s]+(=[^:,\s]*)?:[A-Za-z]+)*",
@@ -43,12 +43,12 @@ ATOMIC = {
     "(USERNAME)": ANY, "TLS_DISABLED": BOOLEAN, "KUBE_ALLOW_PRIV": "true|false", "CGROUP_DRIVER": "systemd|cgroupfs",
     "FLANNEL_TAG": TAG, "DOCKER_STORAGE_DRIVER": "devicemapper|overlay2|overlay", "BLOCK_STORAGE_VERSION": "v2|v3",
     "(CLOUD_PROVIDER_TAG)": TAG,
-}
+} | GROUP
 ATOMIC_MASTER = MASTER | {
     "FLANNEL_BACKEND": "udp|vxlan|host-gw", "HEAPSTER_TAG": TAG, "INFLUX_GRAFANA_DASHBOARD_ENABLED": BOOLEAN,
     "INFLUXDB_TAG": TAG, "HEAPSTER_GRAFANA_TAG": TAG, "(INGRESS_CONTROLLER)": "traefik",
 }
-ATOMIC_WORKER = values.REGISTRY | GROUP | {"NODE_EXPORTER_TAG": TAG}
+ATOMIC_WORKER = values.REGISTRY | {"NODE_EXPORTER_TAG": TAG}
 
 
 # --- Rules of values ----------------------------------------------------------------------------------------------

@@ -103,8 +103,7 @@ class Node:
             floating_address=self.facts.floating_address, coe=kind.__name__,
             parameters={name: values.hidden(name, value) for name, value in self.parameters.items()},
         )
-        for script in data.all_scripts():
-            self.find(scripts.findings(script, self.parameters))
+        self.find(scripts.findings(data.all_scripts(), self.parameters))
         for path, text in files.items():
             self.find(f"{path}: {finding}" for finding in scripts.placeholders(text))
         self.find(kind.first_findings(data))

@@ -12,9 +12,9 @@ READ = re.compile(r"(?<![\\$])\$\{?([A-Z][A-Z0-9_]+)\b(?!:[-+=?]|[-+])")
 QUOTED_DOCUMENT = re.compile(r"<<'(\w+)'\n.*?^\1$", re.MULTILINE | re.DOTALL)
 # Set by bash itself, or by files that only the running node has.
 AMBIENT = {"BASH_SOURCE", "EUID", "FUNCNAME", "HOSTNAME", "IFS", "LINENO", "PATH", "PIPESTATUS", "PWD", "RANDOM", "SECONDS"}
-
-# Read by a function that all nodes have and only masters call.
-MASTERS_ONLY = {"FLANNEL_BACKEND", "FLANNEL_NETWORK_CIDR", "FLANNEL_NETWORK_SUBNETLEN"}
+# One whose closing brace stands alone at the beginning of a line.
+FUNCTION = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)\(\) *\{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
+WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def parameters(files):
@@ -27,9 +27,12 @@ def parameters(files):
     return found
 
 
-def findings(script, known):
-    """Everything wrong with one script, given the names of the parameters."""
-    return [*syntax(script), *placeholders(script), *unset(script, known)]
+def findings(scripts, known):
+    """Everything wrong with the scripts of one node, given the names of the parameters."""
+    for script in scripts:
+        yield from syntax(script)
+        yield from placeholders(script)
+    yield from unset(scripts, known)
 
 
 def syntax(script):
@@ -43,9 +46,18 @@ def placeholders(text):
         yield f"nothing was put in the place of {name}"
 
 
-def unset(script, known):
-    """Variables that are read and set nowhere; inside a quoted here-document nothing is read."""
-    code = QUOTED_DOCUMENT.sub("", script)
-    there = {*known, *AMBIENT, *MASTERS_ONLY, *ASSIGNED.findall(code), *FOR.findall(code)}
+def unset(scripts, known):
+    """Variables that are read and set nowhere; inside a quoted here-document nothing is read, nor in what nobody calls."""
+    code = reached("\n".join(QUOTED_DOCUMENT.sub("", script) for script in scripts))
+    there = {*known, *AMBIENT, *ASSIGNED.findall(code), *FOR.findall(code)}
     for name in sorted(set(READ.findall(code)) - there):
         yield f"a script reads {name}, which is set nowhere"
+
+
+def reached(code):
+    """Without the functions that all nodes have and this one does not call."""
+    bodies, parts = dict(FUNCTION.findall(code)), [FUNCTION.sub("", code)]
+    for part in parts:
+        for name in set(WORD.findall(part)) & set(bodies):
+            parts.append(bodies.pop(name))
+    return "\n".join(parts)

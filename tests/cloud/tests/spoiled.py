@@ -23,7 +23,7 @@ def every_wrong_value_is_found(story, view, worker):
             without = {name: value for name, value in parameters.items() if name != left_out}
             assert f"{left_out} is missing" in list(values.findings(without, facts, kind))
         for script in data.all_scripts():
-            assert scripts.findings(script + "\necho $NOT_SET @NOT_REPLACED@ (", parameters)
+            assert list(scripts.findings([script + "\necho $NOT_SET @NOT_REPLACED@ ("], parameters))
 
 
 class Remembering:

@@ -60,8 +60,8 @@ def test_barbican_keeps_the_keys(tell, cloud, census, cli, tmp_path):
     story.create("--node-count", "1")
     story.complete()
     during = census()
-    kept = {kind: len(things) - len(before[kind]) for kind, things in during.items() if kind in ("containers", "secrets")}
-    assert kept["containers"] > 0 and kept["secrets"] >= 2 * kept["containers"], kept
+    kept = {kind: len(during[kind]) - len(before[kind]) for kind in ("secret_containers", "secrets")}
+    assert kept["secret_containers"] > 0 and kept["secrets"] >= 2 * kept["secret_containers"], kept
     authority = cli.coe("ca", "show", "vault")
     assert authority.startswith("-----BEGIN CERTIFICATE-----")
     cli.coe("cluster", "config", "vault", "--dir", tmp_path, "--output-certs")
@@ -73,14 +73,12 @@ def test_barbican_keeps_the_keys(tell, cloud, census, cli, tmp_path):
 
 
 def test_heat_engine_dies(building, operate, orders):
-    """Heat itself gives up what its engine was at, and says so; the cluster says the same and can be deleted."""
+    """A stack whose engine has died stands still for ever; the conductor notices, and has the living engines go on."""
     story = building("engine")
     operate("heat-engine", "kill")
     operate("heat-engine", "start")
     orders.withdraw()
-    row = story.wait("CREATE_COMPLETE", "CREATE_FAILED")
-    if row["status"] == "CREATE_FAILED":
-        assert "Engine went down" in row["status_reason"], row["status_reason"]
+    story.complete()
     story.delete()
 
 
