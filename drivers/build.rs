@@ -8,6 +8,9 @@
 //! Scripts are embedded without comments, blank lines and indentation: Nova takes 64 KiB of user data, base64 included.
 //! A file `x.bundle` lists scripts, one a line; what is embedded is all of them as one, packed with gzip and written in
 //! base64, which is how Ignition takes a file.
+//!
+//! The tests of the crate are built with a second registry, which has the small drivers of `src/tests/added/` too: they
+//! prove that a folder is all there is to add.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -29,15 +32,23 @@ type Files = BTreeMap<(String, String), PathBuf>;
 
 fn main() -> Result<()> {
     let root = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
-    for watched in ["build.rs", "coe", "shared"] {
+    let (coe, added, shared) = (root.join("coe"), root.join("src/tests/added"), root.join("shared"));
+    for watched in ["build.rs", "coe", "shared", "src/tests/added"] {
         println!("cargo::rerun-if-changed={watched}");
     }
+    write_registry("registry.rs", &driver_folders(&coe)?, &shared)?;
+    let with_added = driver_folders(&coe)?.into_iter().chain(driver_folders(&added)?).collect();
+    write_registry("registry_of_tests.rs", &with_added, &shared)
+}
+
+/// Writes a registry of the drivers in these folders.
+fn write_registry(file: &str, folders: &BTreeSet<PathBuf>, shared: &Path) -> Result<()> {
     let mut text = String::new();
-    let mut drivers = Vec::new();
-    for folder in driver_folders(&root.join("coe"))? {
+    let mut drivers = BTreeSet::new();
+    for folder in folders {
         let name = folder.file_name().and_then(|n| n.to_str()).ok_or("driver folder without a name")?.to_owned();
-        write_driver(&mut text, &name, &folder, &root.join("shared"))?;
-        drivers.push(name);
+        write_driver(&mut text, &name, folder, shared)?;
+        drivers.insert(name);
     }
     writeln!(text, "/// Every driver of this build, in the order of their names.")?;
     writeln!(text, "pub static DRIVERS: &[&dyn Driver] = &[")?;
@@ -45,11 +56,11 @@ fn main() -> Result<()> {
         writeln!(text, "    &{name}::DRIVER,")?;
     }
     writeln!(text, "];")?;
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("registry.rs"), text)?;
+    fs::write(Path::new(&env::var("OUT_DIR")?).join(file), text)?;
     Ok(())
 }
 
-fn driver_folders(coe: &Path) -> Result<BTreeSet<PathBuf>> {
+pub(crate) fn driver_folders(coe: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(coe)? {
         let path = entry?.path();
@@ -168,7 +179,7 @@ fn parameters(template: &str) -> Vec<&str> {
         .collect()
 }
 
-fn referenced(main: &Path, templates: &Path, shared: &Path) -> Result<Files> {
+pub(crate) fn referenced(main: &Path, templates: &Path, shared: &Path) -> Result<Files> {
     let mut files = Files::new();
     let mut open = vec![main.to_owned()];
     while let Some(path) = open.pop() {

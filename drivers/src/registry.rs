@@ -2,7 +2,10 @@
 
 use crate::Driver;
 
+#[cfg(not(test))]
 include!(concat!(env!("OUT_DIR"), "/registry.rs"));
+#[cfg(test)]
+include!(concat!(env!("OUT_DIR"), "/registry_of_tests.rs"));
 
 /// The driver for a combination, unless it is disabled by name.
 ///

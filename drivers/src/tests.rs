@@ -1,5 +1,6 @@
 //! Tests every driver has to pass, on the same sample inputs.
 
+mod added;
 mod coreos;
 mod generic;
 mod hot;

@@ -21,7 +21,7 @@ const USER_DATA_LIMIT: usize = 65_535;
 fn scripts() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
-    let mut open = vec![root.join("shared"), root.join("coe")];
+    let mut open = vec![root.join("shared"), root.join("coe"), root.join("src/tests/added")];
     while let Some(folder) = open.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
