@@ -41,8 +41,8 @@ pub struct ServiceAccountKeys {
 /// Issues and signs. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Authority {
-    store: CertStore,
-    policy: X509Policy,
+    pub(crate) store: CertStore,
+    pub(crate) policy: X509Policy,
 }
 
 impl Authority {
@@ -82,11 +82,14 @@ impl Authority {
         if let Some(reference) = self.find(cluster, Kind::Ca).await? {
             return Ok(reference);
         }
+        self.store.put(&owner, Kind::Ca, &self.new_ca(cluster, now).await?).await
+    }
+
+    /// A CA that is stored nowhere yet.
+    pub(crate) async fn new_ca(&self, cluster: &Cluster, now: DateTime<Utc>) -> Result<Material> {
         let policy = self.policy.clone();
         let name = if cluster.name.is_empty() { cluster.uuid.clone() } else { cluster.name.clone() };
-        let material =
-            blocking(move || Material::from_pair(&authority(&name, policy.key.generate()?, policy.days, now)?));
-        self.store.put(&owner, Kind::Ca, &material.await?).await
+        blocking(move || Material::from_pair(&authority(&name, policy.key.generate()?, policy.days, now)?)).await
     }
 
     /// Makes and stores the client certificate the service uses towards the cluster, signed by the CA behind `ca_ref`;
@@ -99,10 +102,13 @@ impl Authority {
         if let Some(reference) = self.find(cluster, Kind::Client).await? {
             return Ok(reference);
         }
+        self.store.put(&owner, Kind::Client, &self.new_client(ca_ref, now).await?).await
+    }
+
+    /// A client certificate that is stored nowhere yet.
+    pub(crate) async fn new_client(&self, ca_ref: &str, now: DateTime<Utc>) -> Result<Material> {
         let (ca, policy) = (self.stored(ca_ref).await?, self.policy.clone());
-        let material =
-            blocking(move || Material::from_pair(&client(&ca.open()?, policy.key.generate()?, policy.days, now)?));
-        self.store.put(&owner, Kind::Client, &material.await?).await
+        blocking(move || Material::from_pair(&client(&ca.open()?, policy.key.generate()?, policy.days, now)?)).await
     }
 
     /// Makes and stores the key pair for service account tokens, or answers the stored one.
@@ -129,7 +135,7 @@ impl Authority {
         .await
     }
 
-    /// The CA certificate behind a reference, PEM.
+    /// The CA certificate behind a reference, PEM; while it is being replaced those of both CAs, the new one first.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none; else as [`Self::issue_ca`].
@@ -178,13 +184,13 @@ impl Authority {
         self.store.delete_all(cluster_uuid, references.iter().any(|r| is_barbicans(r.as_ref()))).await
     }
 
-    async fn find(&self, cluster: &Cluster, kind: Kind) -> Result<Option<String>> {
+    pub(crate) async fn find(&self, cluster: &Cluster, kind: Kind) -> Result<Option<String>> {
         let recorded = [&cluster.ca_cert_ref, &cluster.magnum_cert_ref];
         let in_barbican = recorded.into_iter().flatten().any(|reference| is_barbicans(reference));
         self.store.find(&cluster.uuid, kind, in_barbican).await
     }
 
-    async fn stored(&self, reference: &str) -> Result<Material> {
+    pub(crate) async fn stored(&self, reference: &str) -> Result<Material> {
         let not_found = || Error::NotFound { kind: "Certificate", ident: reference.to_owned() };
         self.store.get(reference).await?.ok_or_else(not_found)
     }

@@ -19,8 +19,16 @@ use crate::material::Material;
 pub enum Kind {
     /// The CA of the Kubernetes API.
     Ca,
+    /// The CA that takes its place: each rotation moves from one of the two places to the other.
+    CaSecond,
+    /// While a rotation goes on: the certificates of both CAs, the new one first, with the key of the old one.
+    CaBothOld,
+    /// The same with the key of the new one.
+    CaBothNew,
     /// The service's own client certificate.
     Client,
+    /// The one that takes its place.
+    ClientSecond,
     /// The CA of etcd.
     EtcdCa,
     /// The CA of the front proxy.
@@ -31,14 +39,28 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 5] = [Self::Ca, Self::Client, Self::EtcdCa, Self::FrontProxyCa, Self::ServiceAccount];
+    pub const ALL: [Self; 9] = [
+        Self::Ca,
+        Self::CaSecond,
+        Self::CaBothOld,
+        Self::CaBothNew,
+        Self::Client,
+        Self::ClientSecond,
+        Self::EtcdCa,
+        Self::FrontProxyCa,
+        Self::ServiceAccount,
+    ];
 
     /// The word in derived names.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ca => "ca",
+            Self::CaSecond => "ca-second",
+            Self::CaBothOld => "ca-both-old",
+            Self::CaBothNew => "ca-both-new",
             Self::Client => "client",
+            Self::ClientSecond => "client-second",
             Self::EtcdCa => "etcd-ca",
             Self::FrontProxyCa => "front-proxy-ca",
             Self::ServiceAccount => "service-account",

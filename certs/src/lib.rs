@@ -11,6 +11,7 @@ mod database;
 mod keep;
 mod material;
 mod policy;
+mod rotation;
 mod x509;
 
 pub use authority::{Authority, ClientIdentity, ServiceAccountKeys};

@@ -11,7 +11,7 @@ use crate::{Crypto, Result};
 /// A stored pair. The key never shows in `Debug`.
 #[derive(Clone, Debug)]
 pub struct Material {
-    /// The certificate, or the public key of a pair without one; PEM.
+    /// The certificate, or the public key of a pair without one; PEM. A CA that is being replaced has others beside it.
     pub certificate: String,
     /// The private key, PKCS#8 PEM; encrypted when there is a passphrase.
     pub private_key: Secret,
@@ -24,15 +24,21 @@ impl Material {
         Ok(Self { certificate: pem(&pair.certificate)?, private_key: key_pem(&pair.key)?, passphrase: None })
     }
 
-    /// Certificate and key ready for use.
+    /// The key ready for use, and of the certificates the one that belongs to it.
     pub(crate) fn open(&self) -> Result<Pair> {
-        let certificate = X509::from_pem(self.certificate.as_bytes()).doing("read a stored certificate")?;
         let key = self.key()?;
-        if !certificate.public_key().doing("read a stored certificate")?.public_eq(&key) {
-            let doing = "read a stored pair: its key belongs to another certificate".to_owned();
-            return Err(Error::Internal { doing, source: None });
+        for certificate in self.certificates()? {
+            if certificate.public_key().doing("read a stored certificate")?.public_eq(&key) {
+                return Ok(Pair { certificate, key });
+            }
         }
-        Ok(Pair { certificate, key })
+        let doing = "read a stored pair: its key belongs to another certificate".to_owned();
+        Err(Error::Internal { doing, source: None })
+    }
+
+    /// Every certificate of a bundle, in order.
+    pub(crate) fn certificates(&self) -> Result<Vec<X509>> {
+        X509::stack_from_pem(self.certificate.as_bytes()).doing("read a stored certificate")
     }
 
     /// The private key, decrypted. Reads what the original stored: PKCS#8 with any of its ciphers, or traditional PEM.

@@ -6,5 +6,6 @@ mod barbican;
 mod database;
 #[cfg(test)]
 mod lifecycle;
+mod rotation;
 #[cfg(test)]
 mod world;
