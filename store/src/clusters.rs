@@ -309,7 +309,7 @@ impl Store {
         Ok(found.unwrap_or_default().0)
     }
 
-    /// Writes the health of a cluster; nothing else writes these two columns.
+    /// Writes the health of a cluster as somebody reports it.
     ///
     /// # Errors
     /// `NotFound` when the cluster is gone.
@@ -320,18 +320,58 @@ impl Store {
         reason: &BTreeMap<String, String>,
         now: DateTime<Utc>,
     ) -> Result<()> {
-        let mut update = Query::update();
-        update
-            .table(TABLE)
-            .value("health_status", Cell::value(&health))
-            .value("health_status_reason", Cell::value(reason))
-            .value("updated_at", now.trunc_subsecs(0))
-            .and_where(Expr::col("uuid").eq(uuid));
-        match (&self.db).run(&update).await.map_err(|failure| failure.while_doing("write the health of a cluster"))? {
-            0 => Err(Error::NotFound { kind: KIND, ident: uuid.to_owned() }),
-            _ => Ok(()),
-        }
+        let set = self.db.transaction("write the health of a cluster", |mut tx| async move {
+            Turn::Cluster(uuid).take(&mut tx).await?;
+            let mut update = health_update(uuid, health, reason);
+            update.value("updated_at", now.trunc_subsecs(0));
+            if tx.run(&update).await? == 0 {
+                return Err(Error::NotFound { kind: KIND, ident: uuid.to_owned() }.into());
+            }
+            tx.commit().await
+        });
+        set.await
     }
+
+    /// Writes a health that was found out while the cluster's was `seen`; `false`, and nothing is written, when it is
+    /// another one by now or the cluster is gone. The time of the last change of the cluster stays as it is: a look at it
+    /// changes nothing.
+    ///
+    /// # Errors
+    /// `Database`.
+    pub async fn set_health_if(
+        &self,
+        seen: &Cluster,
+        health: Option<HealthStatus>,
+        reason: &BTreeMap<String, String>,
+    ) -> Result<bool> {
+        let set = self.db.transaction("write what is found of the health of a cluster", |mut tx| async move {
+            let uuid = seen.uuid.as_str();
+            Turn::Cluster(uuid).take(&mut tx).await?;
+            let mut query = Query::select();
+            query.columns(Cluster::COLUMNS.iter().copied()).from(TABLE).and_where(Expr::col("uuid").eq(uuid));
+            let now: Option<Cluster> = tx.one(&query).await?;
+            let unchanged = now.is_some_and(|now| {
+                now.health_status == seen.health_status && now.health_status_reason == seen.health_status_reason
+            });
+            if !unchanged {
+                return Ok(false);
+            }
+            tx.run(&health_update(uuid, health, reason)).await?;
+            tx.commit().await?;
+            Ok(true)
+        });
+        set.await
+    }
+}
+
+fn health_update(uuid: &str, health: Option<HealthStatus>, reason: &BTreeMap<String, String>) -> UpdateStatement {
+    let mut update = Query::update();
+    update
+        .table(TABLE)
+        .value("health_status", Cell::value(&health))
+        .value("health_status_reason", Cell::value(reason))
+        .and_where(Expr::col("uuid").eq(uuid));
+    update
 }
 
 impl Store {

@@ -10,6 +10,7 @@
 
 mod accept;
 mod check;
+mod choice;
 mod clock;
 mod clusters;
 mod db;
