@@ -2,7 +2,7 @@
 
 use domain::{Cluster, Error, NodeGroup};
 
-use crate::{Check, Input, Label, Outputs, StackRequest};
+use crate::{Check, Input, Label, Monitor, Outputs, StackRequest};
 
 /// What a driver serves: the key by which a cluster template finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +69,11 @@ pub trait Driver: Sync {
     /// # Errors
     /// [`Error::Internal`] when an output has a shape no template of ours makes.
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error>;
+
+    /// How its clusters are watched from outside; `None` when they are not.
+    fn monitor(&self) -> Option<&'static dyn Monitor> {
+        None
+    }
 
     /// How it builds node groups besides the two every cluster has; `None` when it cannot.
     fn node_groups(&self) -> Option<&'static dyn NodeGroups> {

@@ -6,6 +6,7 @@ mod generic;
 mod hot;
 mod ignition;
 mod mesos;
+mod monitor;
 mod rules;
 mod run;
 mod samples;

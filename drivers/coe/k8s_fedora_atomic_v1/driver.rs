@@ -70,6 +70,10 @@ impl Driver for K8sFedoraAtomic {
         Ok(params::patch(input, kubernetes::resize(input)?))
     }
 
+    fn monitor(&self) -> Option<&'static dyn crate::Monitor> {
+        Some(&crate::monitor::Kubernetes)
+    }
+
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
         kubernetes::outputs(stack, cluster, groups)
     }

@@ -116,6 +116,10 @@ impl Driver for K8sFedoraCoreos {
         Some(&WORKERS)
     }
 
+    fn monitor(&self) -> Option<&'static dyn crate::Monitor> {
+        Some(&crate::monitor::Kubernetes)
+    }
+
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
         kubernetes::outputs(stack, cluster, groups)?;
         cluster.container_version = None;

@@ -61,6 +61,10 @@ impl Driver for MesosUbuntu {
         Ok(params::patch(input, mesos::resize(input)?))
     }
 
+    fn monitor(&self) -> Option<&'static dyn crate::Monitor> {
+        Some(&crate::monitor::Mesos)
+    }
+
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
         mesos::outputs(stack, cluster, groups)
     }

@@ -51,6 +51,10 @@ impl Driver for SwarmFedoraAtomicV2 {
         Ok(params::patch(input, swarm::resize(input)?))
     }
 
+    fn monitor(&self) -> Option<&'static dyn crate::Monitor> {
+        Some(&crate::monitor::SwarmMode)
+    }
+
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
         swarm::outputs(stack, cluster, groups)
     }
