@@ -8,6 +8,7 @@ import csv
 import datetime
 import hashlib
 import io
+import re
 import ssl
 import tarfile
 import tempfile
@@ -38,6 +39,7 @@ COREOS_MASTER = MASTER | {
 del COREOS_MASTER["ADMISSION_CONTROL_LIST"]
 SECRETS = ["/etc/sysconfig/heat-params", "/etc/magnum/ca.key", "/etc/magnum/service_account.key",
            "/etc/magnum/service_account_private.key"]
+IMAGE = re.compile(r"([a-z0-9.:_-]+/)+[a-z0-9._-]+:[A-Za-z0-9._-]+")
 CONTROL_PLANE = {"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"}
 
 
@@ -126,8 +128,10 @@ class KubernetesOnCoreOS(Kubernetes):
         return [("169.254.169.254:80", self.metadata), *loopback, *self.node.internet.served()]
 
     def arguments(self, unit):
-        """A component's flags, as podman's unit gives them."""
-        return options(unit_words(self.node.root, unit))
+        """A component's own flags, which stand behind podman's and the image."""
+        words = unit_words(self.node.root, unit)
+        image = next((index for index, word in enumerate(words) if IMAGE.fullmatch(word)), len(words))
+        return options(words[image:])
 
     def serve(self):
         root = self.node.root
@@ -177,16 +181,8 @@ class KubernetesOnCoreOS(Kubernetes):
         return 200, {"health": "true" if well else "false"}
 
     def answer_etcd(self, method, path, host, body, subject):
-        """The members, by etcd's JSON gateway; without a majority nobody is answered."""
-        if path != "/v3/cluster/member/list" or subject.get("commonName") != "kubernetes":
-            return 403, {"error": "refused", "code": 7}
-        if not self.has_quorum():
-            return 503, {"error": "etcdserver: no leader", "code": 14}
-        found = []
-        for number, entry in enumerate(self.arguments("etcd")["initial-cluster"].split(",")):
-            name, _, url = entry.partition("=")
-            found.append({"ID": str(1000 + number), "name": name, "peerURLs": [url]})
-        return 200, {"members": found}
+        """Clients speak gRPC, with the program in etcd's image, which no stand-in has: nobody gets an answer."""
+        return 404, "404 page not found"
 
     # --- what is left ----------------------------------------------------------------------------------------------
 

@@ -154,6 +154,9 @@ class Node:
             if self.record["findings"]:
                 self.root.kill()
             self.ended.wait(POLL_SECONDS / 2)
+        # What was started in the last moment serves others too.
+        if not self.ended.is_set():
+            self.coe.serve()
         return process.returncode
 
     def connect(self):

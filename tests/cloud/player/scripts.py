@@ -6,12 +6,17 @@ import subprocess
 PARAMETERS = "/etc/sysconfig/heat-params"
 # Names between at-signs, and those that begin with a dollar sign where older templates let Heat replace them.
 PLACEHOLDER = re.compile(r"@[A-Z][A-Z0-9_]+@")
+# Heat makes this password, and may put two at-signs into it.
+CREDENTIALS = re.compile(r"^WAIT_CREDENTIALS=.*$", re.MULTILINE)
 ASSIGNED = re.compile(r"(?:^|[\s;(])(?:export |local |readonly )?([A-Za-z_][A-Za-z0-9_]*)\+?=", re.MULTILINE)
 FOR = re.compile(r"\bfor ([A-Za-z_][A-Za-z0-9_]*) in\b")
 READ = re.compile(r"(?<![\\$])\$\{?([A-Z][A-Z0-9_]+)\b(?!:[-+=?]|[-+])")
 QUOTED_DOCUMENT = re.compile(r"<<'(\w+)'\n.*?^\1$", re.MULTILINE | re.DOTALL)
 # Set by bash itself, or by files that only the running node has.
 AMBIENT = {"BASH_SOURCE", "EUID", "FUNCNAME", "HOSTNAME", "IFS", "LINENO", "PATH", "PIPESTATUS", "PWD", "RANDOM", "SECONDS"}
+# What is read only if something else is set, or if it is not; and what a condition asks about before it is read.
+GUARDED = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*:?[-+=?][^{}]*\}")
+ASKED = re.compile(r"-[nz] \$\{([A-Z][A-Z0-9_]+):-\}")
 # One whose closing brace stands alone at the beginning of a line.
 FUNCTION = re.compile(r"^([A-Za-z_][A-Za-z0-9_]*)\(\) *\{\n(.*?)^\}$", re.MULTILINE | re.DOTALL)
 WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -42,6 +47,7 @@ def syntax(script):
 
 
 def placeholders(text):
+    text = CREDENTIALS.sub("", text)
     for name in sorted(set(PLACEHOLDER.findall(text))):
         yield f"nothing was put in the place of {name}"
 
@@ -50,7 +56,7 @@ def unset(scripts, known):
     """Variables that are read and set nowhere; inside a quoted here-document nothing is read, nor in what nobody calls."""
     code = reached("\n".join(QUOTED_DOCUMENT.sub("", script) for script in scripts))
     there = {*known, *AMBIENT, *ASSIGNED.findall(code), *FOR.findall(code)}
-    for name in sorted(set(READ.findall(code)) - there):
+    for name in sorted(set(READ.findall(GUARDED.sub("", code))) - there - set(ASKED.findall(code))):
         yield f"a script reads {name}, which is set nowhere"
 
 

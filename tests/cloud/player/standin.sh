@@ -139,6 +139,10 @@ docker() {
         esac
         shift
     done
+    if [ "$*" = 'info --format {{.Swarm.NodeID}}' ]; then
+        outside --silent --fail --unix-socket /var/run/docker.sock http://docker/info | sed -n 's/.*"NodeID":"\([^"]*\)".*/\1/p'
+        return
+    fi
     [ "$1" = node ] || refuse "unknown command $1"
     case $2 in
         ls) outside --silent --fail "${files[@]}" "$address/standin/nodes" | awk -v name="${folder#name=}" '$1 ~ name { print $2 }' ;;

@@ -149,7 +149,7 @@ def opens(story, kind, cli, folder):
         nodes = json.loads(ask(record, f"{server}/api/v1/nodes", *files))["items"]
         assert {node["metadata"]["name"] for node in nodes} == names
     else:
-        assert f"DOCKER_HOST={row['api_address']}" in said and "DOCKER_TLS_VERIFY=1" in said
+        assert f"DOCKER_HOST={row['api_address']}" in said and "DOCKER_TLS_VERIFY=True" in said
         if kind.coe == "swarm-mode":
             nodes = json.loads(ask(record, f"{server}/nodes", *files))
             there = {node["Description"]["Hostname"] for node in nodes if node["Status"]["State"] == "ready"}
