@@ -82,12 +82,13 @@ const ROLES: [&str; 9] = [
 ];
 
 /// User, project and roles of the seeded accounts.
-const ACCOUNTS: [(&str, &str, &[&str]); 5] = [
+const ACCOUNTS: [(&str, &str, &[&str]); 6] = [
     ("demo", "demo", &["member", "reader", "heat_stack_owner", "creator", "load-balancer_member"]),
     ("admin", "admin", &["admin", "member", "reader"]),
     ("magnum", "service", &["admin", "service", "creator"]),
     ("other", "other", &["member", "reader", "heat_stack_owner", "creator", "load-balancer_member"]),
     ("reader", "demo", &["reader"]),
+    ("colleague", "demo", &["member", "reader", "heat_stack_owner", "creator", "load-balancer_member"]),
 ];
 
 /// Fills an empty world.

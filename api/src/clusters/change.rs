@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use domain::{
-    Cluster, ClusterTemplate, Error, HealthStatus, NodeGroup, Patch, PatchRules, Result, Role, changed_attributes,
+    Cluster, ClusterTemplate, Error, HealthStatus, Ident, NodeGroup, Patch, PatchRules, Result, Role, Rule,
+    changed_attributes,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -51,6 +52,26 @@ fn rules<'a>(defaults: &'a [(&'a str, Value)]) -> PatchRules<'a> {
 /// Checks the form of a patch, before anybody looks for the cluster.
 pub(crate) fn parse(body: &Value) -> Result<Patch> {
     Patch::parse(body, &rules(&[]))
+}
+
+/// The cluster, if the caller may carry out the patch. A report of its health may also come from inside, where nobody may
+/// change anything else.
+pub(super) async fn target(ident: &Ident, patch: &Patch, ctx: &Ctx) -> Result<ClusterRecord> {
+    let everywhere = Some(Rule::ClusterUpdateAllProjects);
+    if only_health(patch) {
+        match ctx.cluster(ident, Rule::ClusterUpdateHealthStatus, everywhere).await {
+            Err(Error::Forbidden { .. }) => {}
+            decided => return decided,
+        }
+    }
+    let record = ctx.cluster(ident, Rule::ClusterUpdate, everywhere).await?;
+    ctx.allow(Rule::ClusterUpdateHealthStatus)?;
+    Ok(record)
+}
+
+fn only_health(patch: &Patch) -> bool {
+    let mut names = patch.attributes().peekable();
+    names.peek().is_some() && names.all(|name| matches!(name, "health_status" | "health_status_reason"))
 }
 
 /// No workers at all only where the version allows it, and no more than the operator does.

@@ -142,8 +142,7 @@ pub(crate) async fn update(ctx: Ctx, named: Named, request: HttpRequest, body: R
     let known: &[&str] = if ctx.version.takes_rollback() { &["rollback"] } else { &[] };
     let rollback = Query::read(&request, known)?.flag("rollback")?;
     let patch = change::parse(&body.0)?;
-    let record = ctx.cluster(&named.0, Rule::ClusterUpdate, Some(Rule::ClusterUpdateAllProjects)).await?;
-    ctx.allow(Rule::ClusterUpdateHealthStatus)?;
+    let record = change::target(&named.0, &patch, &ctx).await?;
     let changed = change::apply(&patch, &record, &ctx)?;
     ctx.accept_change(&record, &changed, rollback).await?;
     Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid }))

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// A user of the trustee domain with an unscoped token, as a cluster's nodes have it.
-async fn trustee(world: &World, label: &str, uuid: &str) -> String {
+pub(crate) async fn trustee(world: &World, label: &str, uuid: &str) -> String {
     let project = &world.cloud.seed().account("demo").unwrap().project_id;
     let password = "trustee-secret";
     let admin = world.client.as_domain_admin();

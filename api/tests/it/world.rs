@@ -170,6 +170,11 @@ impl World {
         answer["uuid"].as_str().unwrap().to_owned()
     }
 
+    /// The file with the rows; `None` when a server has them.
+    pub(crate) fn file(&self) -> Option<std::path::PathBuf> {
+        self.database.is_none().then(|| self.state.path().join("magnum.sqlite"))
+    }
+
     /// Every row of every table, as text.
     pub(crate) async fn rows(&self) -> Contents {
         match &self.database {

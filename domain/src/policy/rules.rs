@@ -2,7 +2,8 @@
 //!
 //! Where a set of upstream lacks a rule, its default here is that of the neighbours. Two defaults of Queens are
 //! tightened on purpose: `clustertemplate:update` and `:delete` (and their `baymodel` twins) also ask for the owner's
-//! project or an admin, because Queens let any user change another project's public template.
+//! project or an admin, because Queens let any user change another project's public template. Three of master are widened:
+//! its certificates and health reports are also for the cluster's own user, as whom the nodes speak here whatever the set.
 
 use crate::options::DefaultSet;
 
@@ -83,9 +84,9 @@ mod master {
     pub(super) const READER: &str = "rule:admin_or_project_reader";
     pub(super) const MEMBER_NOT_NODE: &str = "rule:admin_or_project_member_deny_cluster_user";
     pub(super) const READER_NOT_NODE: &str = "rule:admin_or_project_reader_deny_cluster_user";
-    pub(super) const MEMBER_USER: &str = "rule:admin_or_project_member_user";
-    pub(super) const READER_USER: &str = "rule:admin_or_project_reader_user";
-    pub(super) const HEALTH: &str = "rule:admin_or_project_member_user_or_cluster_user";
+    pub(super) const MEMBER_USER: &str = "rule:admin_or_project_member_user or rule:cluster_user";
+    pub(super) const READER_USER: &str = "rule:admin_or_project_reader_user or rule:cluster_user";
+    pub(super) const HEALTH: &str = "rule:admin_or_project_member_user_or_cluster_user or rule:cluster_user";
     pub(super) const NO_ADMIN: &str = "rule:project_member_deny_cluster_user";
 }
 
