@@ -69,6 +69,10 @@ class Coe:
     def serve(self):
         """Called again and again: does what the services would do that the scripts have started by now."""
 
+    def is_behind(self):
+        """Whether something that the scripts have started is still to take effect."""
+        return False
+
     def is_sound(self):
         """Judges the certificates once; nobody is told that a node is well before that."""
         with self.node.lock:

@@ -178,6 +178,9 @@ class LegacySwarm(Swarm):
         if root.is_active("swarm-agent") and not self.listed:
             self.listed = self.enter_list()
 
+    def is_behind(self):
+        return self.node.root.is_active("swarm-agent") and not self.listed
+
     def arguments(self, unit):
         """The program's words in the container that a unit runs; the folder with its files must be given to it."""
         words = unit_words(self.node.root, unit)
