@@ -4,6 +4,7 @@
 //! list to keep true.
 
 mod certificates;
+mod choice;
 mod discovery;
 mod facts;
 mod nodegroup;
@@ -22,6 +23,7 @@ use crate::{
     step::{Fail, Next, StepCtx},
 };
 use certificates::{delete_certs, issue_certs};
+use choice::choose_nodes;
 use nodegroup::{
     announce_group, await_group_stack, create_group_stack, delete_group_stack, delete_node_groups, forget_group,
     record_group,
@@ -63,6 +65,7 @@ operation! {
 operation! {
     /// Changes the number of nodes of one node group.
     RESIZE {
+        choose_nodes;
         update_stack [token];
         await_resize;
         record_sizes;

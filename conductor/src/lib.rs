@@ -7,7 +7,9 @@
 mod clock;
 mod cluster;
 mod engine;
+mod health;
 mod idle;
+mod probe;
 mod reconcile;
 mod serve;
 mod step;
@@ -22,6 +24,7 @@ use store::{Doorbell, Seal, Store};
 
 pub use clock::Clock;
 pub use engine::{Advanced, Breakpoint, Engine, Point};
+pub use health::round as look_at_health;
 pub use idle::round as look_at_idle_clusters;
 pub use serve::Conductor;
 

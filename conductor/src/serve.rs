@@ -18,7 +18,7 @@ use tokio::{
 };
 use tracing::{debug, error, info, warn};
 
-use crate::{Deps, engine::Engine, idle, reconcile};
+use crate::{Deps, engine::Engine, health, idle, reconcile};
 
 /// Longer than any process lives; the timer's clock could not hold `Duration::MAX`.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -105,6 +105,7 @@ impl Conductor {
         }
         tasks.spawn(reconcile::watch_stacks(Arc::clone(&self.deps), crate::owner_name(&self.host)));
         tasks.spawn(idle::watch(Arc::clone(&self.deps), crate::owner_name(&self.host)));
+        tasks.spawn(health::watch(Arc::clone(&self.deps), crate::owner_name(&self.host)));
         tasks.spawn(reconcile::forget_old_operations(Arc::clone(&self.deps), crate::owner_name(&self.host)));
         tasks
     }

@@ -17,8 +17,8 @@ pub(crate) mod value;
 
 pub use auth::Credentials;
 pub use clusters::{
-    Affinity, CertManager, Certificates, Cinder, Clusters, DockerRegistry, Drivers, Quotas, Stacks, Templates, Trust,
-    X509,
+    Affinity, CertManager, Certificates, Cinder, Clusters, DockerRegistry, Drivers, Kubernetes, Quotas, Stacks,
+    Templates, Trust, X509,
 };
 pub use declare::{Opt, Section};
 pub use docs::{options_doc, sample_config};
@@ -69,6 +69,8 @@ declare::sections! {
         cinder: Cinder, in "cinder";
         /// The registry inside a cluster.
         docker_registry: DockerRegistry, in "docker_registry";
+        /// How the health of clusters is watched, whatever their COE.
+        kubernetes: Kubernetes, in "kubernetes";
         /// How Heat is reached.
         heat_client: Client, in "heat_client";
         /// How Nova is reached.

@@ -9,8 +9,10 @@ mod mesos;
 
 use std::collections::BTreeMap;
 
-use domain::HealthStatus;
+use domain::{Cluster, HealthStatus};
 use serde_json::Value;
+
+use crate::label::switch;
 
 pub(crate) use docker::{Legacy, SwarmMode};
 pub(crate) use kubernetes::Kubernetes;
@@ -75,6 +77,16 @@ pub trait Monitor: Sync {
 
     /// Where Heat has the workers.
     fn workers(&self) -> Workers;
+
+    /// Whether the addresses that are asked are ones that can be reached from outside, as upstream decides it.
+    fn is_accessible(&self, cluster: &Cluster) -> bool {
+        let floating = cluster.floating_ip_enabled;
+        if cluster.master_lb_enabled {
+            switch(&cluster.labels, "master_lb_floating_ip_enabled", floating)
+        } else {
+            floating
+        }
+    }
 }
 
 /// Where a stack has its workers.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::stack::{group, update_failed, vanished};
 use crate::step::{Fail, Next, StepCtx};
 
-fn params(ctx: &StepCtx) -> Result<ResizeParams, Fail> {
+pub(super) fn params(ctx: &StepCtx) -> Result<ResizeParams, Fail> {
     serde_json::from_value(ctx.op.params.clone())
         .map_err(|source| Fail::Fatal(Error::internal("read the parameters of the resize", source)))
 }

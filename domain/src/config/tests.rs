@@ -174,11 +174,11 @@ fn options_that_mean_nothing_here_are_accepted_in_silence() {
 fn options_that_ask_for_what_is_not_done_are_told() {
     assert_eq!(
         warned(
-            "[kubernetes]\nhealth_polling_interval = 30\n[oslo_messaging_notifications]\ndriver = messagingv2\n\
+            "[kubernetes]\npost_install_manifest_url = http://x\n[oslo_messaging_notifications]\ndriver = messagingv2\n\
              transport_url = rabbit://u:hunter2@h/"
         ),
         [
-            "1.conf line 2: [kubernetes] health_polling_interval has no effect: the health of clusters is not watched",
+            "1.conf line 2: [kubernetes] post_install_manifest_url has no effect: no manifest is applied to new clusters",
             "1.conf line 4: [oslo_messaging_notifications] driver has no effect: no notifications are sent",
         ]
     );

@@ -120,6 +120,12 @@ settings! {
         default_boot_volume_size: u32 = 0, range (0, 1_000_000);
     }
 
+    /// How the health of clusters is watched, whatever their COE.
+    Kubernetes {
+        /// Seconds between two looks at the health of every cluster; 0 or less never looks.
+        health_polling_interval: i64 = 60, range (-1, 86_400);
+    }
+
     /// The registry inside a cluster.
     DockerRegistry {
         /// Region of the Swift that keeps the images.

@@ -116,6 +116,12 @@ settings! {
         stalled_stack_time: i64 = 600, range (0, 86_400);
         /// Seconds between two looks at the stack of a busy cluster.
         status_poll_interval: i64 = 10, range (1, 3600);
+        /// Seconds the questions to one cluster's own API may take together, about its health or about which nodes it uses.
+        cluster_probe_timeout: u64 = 20, range (1, 600);
+        /// Clusters that one process asks about their health at the same time.
+        max_concurrent_probes: usize = 16, range (1, 1000);
+        /// Seconds a health that somebody else reported for a cluster is left alone, such as an auto-healer inside it.
+        reported_health_time: i64 = 600, range (0, 86_400);
         /// Most nodes a request may ask for, masters and workers counted apart. Kubernetes is made for up to 5000.
         max_node_count: i64 = 5000, range (1, 2_147_483_647);
         /// What to do about several masters, which upstream gives different service account keys: share one key (fix),

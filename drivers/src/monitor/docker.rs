@@ -23,13 +23,13 @@ impl Monitor for Legacy {
         Box::new(AskHealth {
             base: base(site),
             path: "/info",
-            read: |answer| Ok(engines(&answer)?.health()),
+            read: |answer| Ok(engines(answer)?.health()),
             pinged: false,
         })
     }
 
     fn usage(&self, site: &Site<'_>) -> Box<dyn Inquiry<Told = Result<Vec<NodeUse>, String>>> {
-        let read: ReadNodes = |answer| Ok(engines(&answer)?.into_nodes());
+        let read: ReadNodes = |answer| Ok(engines(answer)?.into_nodes());
         Box::new(AskUsage {
             base: base(site),
             paths: ["/info".into(), "/containers/json".into()],
@@ -63,7 +63,7 @@ impl Monitor for SwarmMode {
 struct AskHealth {
     base: String,
     path: &'static str,
-    read: fn(Value) -> Result<Health, String>,
+    read: fn(&Value) -> Result<Health, String>,
     pinged: bool,
 }
 
@@ -76,7 +76,9 @@ impl Inquiry for AskHealth {
 
     fn hear(&mut self, answer: Answer) -> Turn<Health> {
         if self.pinged {
-            return Turn::Told(json(answer).and_then(self.read).unwrap_or_else(|why| Health::unlisted(&why)));
+            return Turn::Told(
+                json(answer).and_then(|value| (self.read)(&value)).unwrap_or_else(|why| Health::unlisted(&why)),
+            );
         }
         self.pinged = true;
         match text(answer) {
@@ -89,7 +91,7 @@ impl Inquiry for AskHealth {
 
 /// Nodes by the name under which what runs on them tells of them.
 type Nodes = BTreeMap<String, NodeUse>;
-type ReadNodes = fn(Value) -> Result<Nodes, String>;
+type ReadNodes = fn(&Value) -> Result<Nodes, String>;
 
 /// The nodes, and then what runs on them.
 struct AskUsage {
@@ -110,7 +112,7 @@ impl Inquiry for AskUsage {
     fn hear(&mut self, answer: Answer) -> Turn<Self::Told> {
         let heard = json(answer);
         match self.nodes.take() {
-            None => match heard.and_then(self.read) {
+            None => match heard.and_then(|value| (self.read)(&value)) {
                 Ok(nodes) => {
                     self.nodes = Some(nodes);
                     Turn::Ask(format!("{}{}", self.base, self.paths[1]))
@@ -176,17 +178,17 @@ fn is_ready(node: &Value) -> bool {
 }
 
 /// Nodes of swarm mode by id.
-fn members(value: Value) -> Result<Nodes, String> {
-    let nodes = list(&value, "")?.iter().filter_map(|node| {
+fn members(value: &Value) -> Result<Nodes, String> {
+    let nodes = list(value, "")?.iter().filter_map(|node| {
         let addresses = node["Status"]["Addr"].as_str().map(str::to_owned).into_iter().collect();
         Some((node["ID"].as_str()?.to_owned(), NodeUse { addresses, ready: is_ready(node), load: 0 }))
     });
     Ok(nodes.collect())
 }
 
-fn members_health(value: Value) -> Result<Health, String> {
+fn members_health(value: &Value) -> Result<Health, String> {
     let mut findings = Vec::new();
-    for node in list(&value, "")? {
+    for node in list(value, "")? {
         let Some(name) = node["Description"]["Hostname"].as_str() else { continue };
         findings.push((format!("{name}.Ready"), is_ready(node)));
         if let Some(reachability) = node["ManagerStatus"]["Reachability"].as_str() {

@@ -3,6 +3,7 @@
 //! Masters answer on a port of their own, which no load balancer stands before. Only the elected one knows the slaves; the
 //! others answer with a redirect, which is not followed.
 
+use domain::Cluster;
 use serde_json::Value;
 
 use super::{Answer, Health, Inquiry, Monitor, NodeUse, Site, Turn, Workers, json, list};
@@ -24,6 +25,11 @@ impl Monitor for Mesos {
 
     fn workers(&self) -> Workers {
         Workers { group: "mesos_slaves", addresses: "mesos_slaves_private" }
+    }
+
+    /// The masters themselves are asked, whatever stands before them.
+    fn is_accessible(&self, cluster: &Cluster) -> bool {
+        cluster.floating_ip_enabled
     }
 }
 

@@ -9,6 +9,7 @@ fn monitor(name: &str) -> &'static dyn Monitor {
     driver_named(name).unwrap().monitor().unwrap()
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "values are made for the call")]
 fn said(body: impl ToString) -> Answer {
     Ok(Reply { status: 200, body: body.to_string() })
 }
@@ -62,6 +63,7 @@ fn nodes(ready: &str) -> Answer {
     ]}))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "values are made for the call")]
 fn pod(node: &str, more: Value) -> Value {
     let mut pod = json!({"metadata": {"name": "web"}, "spec": {"nodeName": node}, "status": {"phase": "Running"}});
     for (key, value) in more.as_object().unwrap() {
