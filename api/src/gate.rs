@@ -102,7 +102,7 @@ async fn admit(request: &mut ServiceRequest, versions: &mut Option<Versions>) ->
     let base = base(request, &deps.options);
     request.extensions_mut().insert(base);
     let path = request.path();
-    if matches!(path, "/" | "/healthcheck" | "/openapi.json") || path.starts_with(discovery::PREFIX) {
+    if matches!(path, "/" | "/healthcheck" | "/openapi.json" | "/docs") || path.starts_with(discovery::PREFIX) {
         return Ok(());
     }
     if path != "/v1" {
@@ -124,7 +124,7 @@ fn normalise(request: &mut ServiceRequest) {
     let path = request.uri().path();
     let trimmed = if path.len() > 1 { path.strip_suffix('/').unwrap_or(path) } else { path };
     let first = trimmed.trim_start_matches('/').split('/').next().unwrap_or_default();
-    let versioned = matches!(first, "v1" | "healthcheck" | "openapi.json") || trimmed == "/";
+    let versioned = matches!(first, "v1" | "healthcheck" | "openapi.json" | "docs") || trimmed == "/";
     let new_path = if versioned { trimmed.to_owned() } else { format!("/v1{trimmed}") };
     if new_path == path {
         return;

@@ -99,7 +99,23 @@ pub(crate) async fn healthcheck(deps: web::Data<Deps>) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; charset=utf-8").body("OK")
 }
 
-/// The `OpenAPI` document.
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "document", responses((status = 200, body = Object)), security(()))]
 pub(crate) async fn openapi() -> HttpResponse {
     HttpResponse::Ok().content_type("application/json").body(crate::openapi())
 }
+
+/// A page to read this document in a browser. It needs nothing from elsewhere.
+#[utoipa::path(
+    get, path = "/docs", tag = "document", responses((status = 200, body = String, content_type = "text/html")),
+    security(())
+)]
+pub(crate) async fn browse() -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type("text/html; charset=utf-8")
+        .insert_header(("Content-Security-Policy", PAGE_MAY))
+        .body(include_str!("document/page.html"))
+}
+
+/// The page may run what is in it, and ask the service for the document.
+const PAGE_MAY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";

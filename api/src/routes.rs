@@ -17,6 +17,7 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
         .service(only("/v1", "GET").route(web::get().to(root::v1)))
         .service(only("/healthcheck", "GET").route(web::get().to(root::healthcheck)))
         .service(only("/openapi.json", "GET").route(web::get().to(root::openapi)))
+        .service(only("/docs", "GET").route(web::get().to(root::browse)))
         .service(
             collection("/v1/clustertemplates")
                 .route(web::get().to(templates::list))

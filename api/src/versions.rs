@@ -76,6 +76,20 @@ impl fmt::Display for Version {
     }
 }
 
+/// From which version to which the requests of a path of the `OpenAPI` document are served.
+pub(crate) fn served(path: &str) -> (Version, Version) {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let min = match name {
+        "resize" => 7,
+        "upgrade" => 8,
+        _ if path.contains("/nodegroups") => 9,
+        _ if path.starts_with("/v1/credentials") => 12,
+        _ => MIN,
+    };
+    let max = if path.starts_with("/v1/bay") { 10 } else { MAX };
+    (Version(min), Version(max))
+}
+
 /// The version in force, and the service word to answer with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Negotiated {

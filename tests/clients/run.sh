@@ -22,8 +22,10 @@ environment() {
 
 environment current
 environment queens
+environment schemathesis
 export MAGNUM_BIN=${MAGNUM_BIN:-$target/debug/magnum}
 export MAGNUM_CLIENTS_CURRENT=$target/clients-current/bin MAGNUM_CLIENTS_QUEENS=$target/clients-queens/bin
+export MAGNUM_CLIENTS_SCHEMATHESIS=$target/clients-schemathesis/bin
 [ -x "$MAGNUM_BIN" ] || { echo "clients: $MAGNUM_BIN is missing; run: cargo build" >&2; exit 1; }
 cd "$root"
 tests=("$here")

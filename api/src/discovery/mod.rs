@@ -15,6 +15,7 @@ use chrono::Utc;
 use serde::Deserialize;
 use store::{Discovery, Joined, Member};
 use tokio::time::{Instant, sleep};
+use utoipa::ToSchema;
 
 pub(crate) use limits::Limits;
 use protocol::{Fault, Key, Node, Place};
@@ -51,12 +52,25 @@ pub(crate) struct How {
 }
 
 /// Body of a PUT.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 struct Said {
+    /// Name and peer address of the member.
     value: String,
 }
 
-/// `GET`: a place with its members, its size, or one member; with `wait`, the next member that comes.
+/// A place of etcd members with its members, its size, or one member; with `wait`, the next member that comes.
+#[utoipa::path(
+    get, path = "/v1/discovery/{key}", tag = "discovery", security(()),
+    params(
+        ("wait" = inline(Option<String>), Query, description = "`true` to wait for the next member."),
+        ("waitIndex" = inline(Option<String>), Query, description = "Index of the member to wait for.")
+    ),
+    responses(
+        (status = 200, description = "As etcd answers; without a body when nobody came in time", body = Object),
+        (status = 400, body = Object), (status = 404, body = Object), (status = 429, body = Object),
+        (status = 500, body = Object), (status = 503, body = Object)
+    )
+)]
 pub(crate) async fn read(
     deps: web::Data<Deps>,
     limits: web::Data<Limits>,
@@ -83,7 +97,17 @@ pub(crate) async fn read(
     found.map(|node| place.answer("get", &node)).ok_or_else(|| Fault::missing(&key, place.index()))
 }
 
-/// `PUT` of a member: it comes, once.
+/// A member comes to a place, once.
+#[utoipa::path(
+    put, path = "/v1/discovery/{key}", tag = "discovery", security(()),
+    params(("prevExist" = inline(Option<String>), Query, description = "Not `true`: a member does not change.")),
+    request_body(content = Said, content_type = "application/x-www-form-urlencoded"),
+    responses(
+        (status = 201, description = "As etcd answers", body = Object), (status = 400, body = Object),
+        (status = 403, body = Object), (status = 404, body = Object), (status = 412, body = Object),
+        (status = 429, body = Object), (status = 500, body = Object), (status = 503, body = Object)
+    )
+)]
 pub(crate) async fn join(
     deps: web::Data<Deps>,
     limits: web::Data<Limits>,

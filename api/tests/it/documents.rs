@@ -116,7 +116,9 @@ async fn health_and_openapi_are_public() {
         paths,
         [
             "/",
+            "/docs",
             "/healthcheck",
+            "/openapi.json",
             "/v1",
             "/v1/baymodels",
             "/v1/baymodels/detail",
@@ -135,6 +137,7 @@ async fn health_and_openapi_are_public() {
             "/v1/clustertemplates",
             "/v1/clustertemplates/detail",
             "/v1/clustertemplates/{ident}",
+            "/v1/discovery/{key}",
             "/v1/federations",
             "/v1/federations/detail",
             "/v1/federations/{ident}",
@@ -151,10 +154,46 @@ async fn health_and_openapi_are_public() {
         let parameters = item["parameters"].as_array().unwrap();
         let has = |name: &str| parameters.iter().any(|one| one["name"] == name);
         assert_eq!(has("ident"), path.contains("{ident}"), "{path}");
-        assert_eq!(has("OpenStack-API-Version"), path.starts_with("/v1"), "{path}");
+        assert_eq!(has("OpenStack-API-Version"), path.starts_with("/v1") && !path.contains("discovery"), "{path}");
         for (method, operation) in item.as_object().unwrap().iter().filter(|(name, _)| *name != "parameters") {
-            assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+            let versioned = path.starts_with("/v1/") && !path.starts_with("/v1/discovery/");
+            for status in ["400", "401", "403", "406", "503"].into_iter().filter(|_| versioned) {
+                assert!(operation["responses"][status].is_object(), "{method} {path} {status}");
+            }
         }
+    }
+    world.end().await;
+}
+
+/// What is mounted is in the document, and each name of a request stands for one.
+#[tokio::test]
+async fn the_document_is_whole_and_kept() {
+    let text = api::openapi();
+    crate::kept::compare("docs/openapi.json", text);
+    let document: serde_json::Value = serde_json::from_str(text).unwrap();
+    let paths = document["paths"].as_object().unwrap();
+    let mounted =
+        include_str!("../../src/routes.rs").split('"').filter(|text| text.starts_with('/') && !text.contains('\n'));
+    for path in mounted.map(|path| path.replace("{key:.*}", "{key}")) {
+        assert!(paths.contains_key(&path), "{path}");
+    }
+    let methods = ["get", "post", "put", "patch", "delete"];
+    let operations = paths.values().flat_map(|item| methods.iter().filter_map(|method| item.get(method)));
+    let mut names: Vec<&str> = operations.map(|operation| operation["operationId"].as_str().unwrap()).collect();
+    let all = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), all, "{names:?}");
+}
+
+#[tokio::test]
+async fn the_page_asks_nobody_else() {
+    let world = World::new().await;
+    for path in ["/docs", "/docs/"] {
+        let page = world.ask("GET", path).by("").version("").send().await;
+        assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
+        assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+        assert!(page.text.contains("openapi.json") && !page.text.contains("://"), "{}", page.text);
     }
     world.end().await;
 }

@@ -36,11 +36,22 @@ struct Case {
     method: String,
     path: String,
     body: Option<Value>,
+    /// First and last minor version, as the document says.
+    served: (u8, u8),
 }
 
 impl Case {
     fn new(title: &str, method: &str, path: &str, body: Option<Value>) -> Self {
-        Self { title: title.to_owned(), method: method.to_owned(), path: path.to_owned(), body }
+        let served = (*VERSIONS.start(), *VERSIONS.end());
+        Self { title: title.to_owned(), method: method.to_owned(), path: path.to_owned(), body, served }
+    }
+
+    /// Whoever has a token gets nothing else than a refusal outside the documented versions, and something else within.
+    fn served_as_documented(&self, version: u8, statuses: &[u16]) {
+        let (first, last) = self.served;
+        let refused = |status: u16| statuses[1..].iter().all(|found| *found == status);
+        assert_eq!(refused(406), version < first, "{} at 1.{version}", self.title);
+        assert!(version <= last || refused(404), "{} at 1.{version}", self.title);
     }
 }
 
@@ -126,7 +137,13 @@ async fn cases(world: &World, with: &Furniture) -> Vec<Case> {
             let body = body(&upper, path, with);
             let needed = item[method]["requestBody"].is_object() && method != "put";
             assert_eq!(body.is_some(), needed, "{upper} {path}: does the matrix know its body?");
-            cases.push(Case::new(&format!("{upper} {path}"), &upper, &filled(path, with), body));
+            let minor = |name: &str, otherwise: u8| {
+                let version = item[method][format!("x-openstack-{name}-version")].as_str();
+                version.map_or(otherwise, |version| version.trim_start_matches("1.").parse().unwrap())
+            };
+            let served = (minor("min", *VERSIONS.start()), minor("max", *VERSIONS.end()));
+            let case = Case::new(&format!("{upper} {path}"), &upper, &filled(path, with), body);
+            cases.push(Case { served, ..case });
         }
     }
     let replace = |path: &str, value: Value| Some(json!([{"op": "replace", "path": path, "value": value}]));
@@ -199,6 +216,7 @@ async fn matrix(rules: &str) -> String {
         let mut rows: Vec<(u8, u8, Vec<u16>)> = Vec::new();
         for version in VERSIONS {
             let found = statuses(&world, &case, version, &mut built).await;
+            case.served_as_documented(version, &found);
             match rows.last_mut() {
                 Some((_, last, same)) if *same == found => *last = version,
                 _ => rows.push((version, version, found)),
