@@ -9,9 +9,10 @@ use actix_web::dev::ServerHandle;
 use crate::calls::Call;
 use crate::census::Census;
 use crate::faults::Fault;
+use crate::player::NodeState;
 use crate::seed::{self, Seed};
 use crate::server;
-use crate::state::{Shared, World};
+use crate::state::{Shared, World, text};
 
 /// How a cloud is set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -159,6 +160,20 @@ impl DevCloud {
     /// Lets every token expire now.
     pub fn expire_tokens(&self) {
         self.running.shared.world().directory.expire_all();
+    }
+
+    /// Says how a played node is, and what it runs, by the name of its server.
+    pub fn set_node(&self, server: &str, state: NodeState) {
+        self.running.shared.world().node_states.insert(server.to_owned(), state);
+    }
+
+    /// Names of all servers, in order.
+    #[must_use]
+    pub fn server_names(&self) -> Vec<String> {
+        let world = self.running.shared.world();
+        let mut names: Vec<String> = world.servers.values().map(|server| text(server, "name").to_owned()).collect();
+        names.sort();
+        names
     }
 
     /// Limits the servers of a project given by id; `None` lifts the limit.

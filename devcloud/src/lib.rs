@@ -35,4 +35,5 @@ pub use calls::Call;
 pub use census::Census;
 pub use cloud::{DevCloud, Settings};
 pub use faults::{Effect, Fault};
+pub use player::NodeState;
 pub use seed::{Account, Seed};

@@ -17,6 +17,7 @@ use crate::heat::Stacks;
 use crate::http::{Refusal, Request};
 use crate::identity::{Directory, Grant};
 use crate::neutron::Addresses;
+use crate::player::NodeState;
 
 /// Objects of one kind by id, in order of creation, each as its API shows it.
 pub(crate) type Table = IndexMap<String, Value>;
@@ -50,6 +51,8 @@ pub(crate) struct World {
     pub(crate) containers: Table,
     /// How many servers a project may have; absent means no limit.
     pub(crate) instance_quotas: BTreeMap<String, u64>,
+    /// What tests say of played nodes, by the server's name.
+    pub(crate) node_states: BTreeMap<String, NodeState>,
     /// Ports that Nova made for its servers, and takes away with them.
     pub(crate) own_ports: BTreeSet<String>,
 }
@@ -82,6 +85,7 @@ impl World {
             secrets: Table::new(),
             containers: Table::new(),
             instance_quotas: BTreeMap::new(),
+            node_states: BTreeMap::new(),
             own_ports: BTreeSet::new(),
         }
     }

@@ -17,7 +17,7 @@ fn image(distro: &str) -> &'static str {
 }
 
 /// A template with everything the driver has a resource for.
-fn template(driver: &dyn Driver) -> Value {
+pub(crate) fn template(driver: &dyn Driver) -> Value {
     let served = driver.provides()[0];
     let volume = driver.plugins().volume.first();
     json!({

@@ -16,6 +16,7 @@ mod inflight;
 mod leftovers;
 mod many;
 mod mishaps;
+mod monitors;
 mod stalled;
 mod nodegroups;
 mod unfit;

@@ -1,68 +1,16 @@
 //! The played Kubernetes API server: health, version and the list of nodes.
 
-use std::convert::Infallible;
-use std::pin::Pin;
-use std::sync::Weak;
-
 use chrono::{DateTime, Utc};
-use hyper::body::Incoming;
-use hyper::header::{ACCEPT, CONTENT_TYPE};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use openssl::ssl::{Ssl, SslAcceptor};
+use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio_openssl::SslStream;
 
-use crate::heat;
-use crate::state::{Shared, text};
+use super::server::{Cluster, PlayedNode, reply};
+use crate::state::text;
 
 /// Version that the played API server says it is.
 const VERSION: (&str, &str, &str) = ("1", "9", "v1.9.3");
 
-/// The cluster behind an API server. It does not keep the cloud alive.
-#[derive(Clone)]
-pub(super) struct Cluster {
-    pub(super) shared: Weak<Shared>,
-    pub(super) stack_id: String,
-}
-
-/// Serves connections until the task is aborted.
-pub(super) async fn serve(listener: TcpListener, acceptor: Option<SslAcceptor>, cluster: Cluster) {
-    let mut connections = JoinSet::new();
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        while connections.try_join_next().is_some() {}
-        connections.spawn(connection(stream, acceptor.clone(), cluster.clone()));
-    }
-}
-
-async fn connection(stream: TcpStream, acceptor: Option<SslAcceptor>, cluster: Cluster) {
-    let Some(acceptor) = acceptor else { return talk(stream, cluster).await };
-    let Ok(mut secured) = Ssl::new(acceptor.context()).and_then(|ssl| SslStream::new(ssl, stream)) else { return };
-    match Pin::new(&mut secured).accept().await {
-        Ok(()) => talk(secured, cluster).await,
-        Err(error) => tracing::debug!(%error, "TLS handshake with a played node failed"),
-    }
-}
-
-async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, cluster: Cluster) {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let table = accept.contains("as=Table");
-        let answer = answer(&cluster, request.method().as_str(), request.uri().path(), table);
-        async move { Ok::<_, Infallible>(answer) }
-    });
-    if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
-        tracing::debug!(%error, "connection to a played node ended");
-    }
-}
-
-fn answer(cluster: &Cluster, method: &str, path: &str, table: bool) -> Response<String> {
+pub(super) fn answer(cluster: &Cluster, method: &str, path: &str, table: bool) -> Response<String> {
     let (major, minor, version) = VERSION;
     let body = match (method, path.trim_end_matches('/')) {
         ("GET", "/healthz" | "/readyz" | "/livez") => return reply(StatusCode::OK, "text/plain", "ok".to_owned()),
@@ -74,7 +22,8 @@ fn answer(cluster: &Cluster, method: &str, path: &str, table: bool) -> Response<
         ("GET", "/api/v1") => resources(),
         ("GET", "/api/v1/nodes") if table => node_table(&nodes(cluster)),
         ("GET", "/api/v1/nodes") => list("NodeList", &nodes(cluster)),
-        ("GET", "/api/v1/pods" | "/api/v1/namespaces/default/pods") => list("PodList", &[]),
+        ("GET", "/api/v1/pods") => list("PodList", &pods(cluster)),
+        ("GET", "/api/v1/namespaces/default/pods") => list("PodList", &[]),
         ("GET", "/api/v1/services" | "/api/v1/namespaces/default/services") => list("ServiceList", &[]),
         ("GET", "/api/v1/namespaces") => {
             let names = ["default", "kube-system"];
@@ -90,13 +39,6 @@ fn answer(cluster: &Cluster, method: &str, path: &str, table: bool) -> Response<
         }
     };
     reply(StatusCode::OK, "application/json", body.to_string())
-}
-
-fn reply(status: StatusCode, media: &'static str, body: String) -> Response<String> {
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static(media));
-    response
 }
 
 fn list(kind: &str, items: &[Value]) -> Value {
@@ -130,10 +72,14 @@ fn node_table(nodes: &[Value]) -> Value {
             let metadata = &node["metadata"];
             let role = if text(metadata, "name").contains("master") { "master" } else { "node" };
             let object = json!({"kind": "PartialObjectMetadata", "apiVersion": "meta.k8s.io/v1", "metadata": metadata});
-            json!({"cells": [metadata["name"], "Ready", role, age(metadata), VERSION.2], "object": object})
+            json!({"cells": [metadata["name"], condition(node), role, age(metadata), VERSION.2], "object": object})
         })
         .collect();
     json!({"kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {}, "columnDefinitions": columns, "rows": rows})
+}
+
+fn condition(node: &Value) -> &'static str {
+    if node["status"]["conditions"][0]["status"] == "True" { "Ready" } else { "NotReady" }
 }
 
 /// Seconds since something was created, as kubectl shows an age.
@@ -143,21 +89,29 @@ fn age(metadata: &Value) -> String {
     if seconds < 120 { format!("{seconds}s") } else { format!("{}m", seconds / 60) }
 }
 
-/// One Ready node for every server of the stack.
+/// One node for every server of the stack.
 fn nodes(cluster: &Cluster) -> Vec<Value> {
-    let Some(shared) = cluster.shared.upgrade() else { return Vec::new() };
-    let world = shared.world();
-    let Some(stack) = world.stacks.get(&cluster.stack_id) else { return Vec::new() };
-    let mut servers: Vec<&Value> =
-        heat::servers(&stack.level).into_iter().filter_map(|id| world.servers.get(id)).collect();
-    servers.sort_by_key(|server| text(server, "name"));
-    servers.into_iter().map(node).collect()
+    cluster.nodes().iter().map(node).collect()
 }
 
-fn node(server: &Value) -> Value {
-    let name = text(server, "name");
-    let address = server["addresses"].as_object().and_then(|all| all.values().next());
-    let address = address.map_or(Value::Null, |rows| rows[0]["addr"].clone());
+/// On every node its load, and one pod of a daemon set.
+fn pods(cluster: &Cluster) -> Vec<Value> {
+    let pod = |node: &PlayedNode, number: usize, owner: &str| {
+        let name = format!("{}-{number}", owner.to_lowercase());
+        let metadata =
+            json!({"name": name, "namespace": "default", "ownerReferences": [{"kind": owner, "name": "played"}]});
+        json!({"metadata": metadata, "spec": {"nodeName": node.name()}, "status": {"phase": "Running"}})
+    };
+    let of_node = |node: PlayedNode| {
+        let load = (0..node.state.load).map(|number| pod(&node, number, "ReplicaSet"));
+        load.chain([pod(&node, 0, "DaemonSet")]).collect::<Vec<_>>()
+    };
+    cluster.nodes().into_iter().flat_map(of_node).collect()
+}
+
+fn node(played: &PlayedNode) -> Value {
+    let (server, name, address) = (&played.server, played.name(), played.address());
+    let ready = if played.state.ready { "True" } else { "False" };
     let role = if name.contains("master") { "master" } else { "node" };
     json!({
         "metadata": {
@@ -169,7 +123,7 @@ fn node(server: &Value) -> Value {
             "addresses": [{"type": "InternalIP", "address": address}, {"type": "Hostname", "address": name}],
             "capacity": {"cpu": "2", "memory": "4045864Ki", "pods": "110"},
             "conditions": [{
-                "type": "Ready", "status": "True", "reason": "KubeletReady", "message": "kubelet is posting ready status",
+                "type": "Ready", "status": ready, "reason": "KubeletReady", "message": "kubelet is posting ready status",
                 "lastHeartbeatTime": server["updated"], "lastTransitionTime": server["created"],
             }],
             "nodeInfo": {
