@@ -6,6 +6,7 @@ mod barbican;
 mod database;
 #[cfg(test)]
 mod lifecycle;
+#[cfg(test)]
 mod rotation;
 #[cfg(test)]
 mod world;
