@@ -19,7 +19,8 @@ use crate::{
                        header OpenStack-API-Version: container-infra <version>."
     ),
     paths(
-        root::versions, root::v1, root::healthcheck, root::openapi, root::browse, crate::discovery::read, crate::discovery::join,
+        root::versions, root::v1, root::healthcheck, root::openapi, root::browse,
+        crate::discovery::read, crate::discovery::join,
         templates::list, templates::detail, templates::show, templates::create, templates::update, templates::delete,
         clusters::list, clusters::detail, clusters::show, clusters::create, clusters::update, clusters::delete,
         clusters::resize,

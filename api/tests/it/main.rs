@@ -7,11 +7,13 @@ mod bays;
 mod certificates;
 mod clusters;
 mod contents;
+mod cost;
 #[path = "../../../tests/database/mod.rs"]
 mod database;
 mod discovery;
 mod documents;
 mod federations;
+mod fields;
 mod kept;
 mod matrix;
 mod mesos;
