@@ -6,7 +6,7 @@
 use chrono::Utc;
 use domain::{
     Cluster, ClusterTemplate, Error, NewCluster, NodeGroup, Operation, OperationKind, OperationState, ResizeParams,
-    Result,
+    Result, UpgradeParams,
 };
 use serde_json::{Value, json};
 use store::ClusterRecord;
@@ -70,6 +70,21 @@ impl Ctx {
         let accepted = self.store().accept_resize(&cluster.uuid, &operation).await?;
         self.ring(&accepted.operation_id).await;
         Ok(accepted.operation_id)
+    }
+
+    /// Stores an upgrade.
+    pub(crate) async fn accept_upgrade(
+        &self,
+        cluster: &Cluster,
+        template: &ClusterTemplate,
+        params: &UpgradeParams,
+    ) -> Result<()> {
+        let params =
+            serde_json::to_value(params).map_err(|error| Error::internal("write the parameters of an upgrade", error))?;
+        let operation = self.operation(OperationKind::Upgrade, cluster, params)?;
+        let accepted = self.store().accept_upgrade(template, &operation).await?;
+        self.ring(&accepted.operation_id).await;
+        Ok(())
     }
 
     /// Stores a delete, which ends whatever runs. One that runs already gets the caller's token, as its own may be old.

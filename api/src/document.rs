@@ -23,7 +23,7 @@ use crate::{
         crate::discovery::read, crate::discovery::join,
         templates::list, templates::detail, templates::show, templates::create, templates::update, templates::delete,
         clusters::list, clusters::detail, clusters::show, clusters::create, clusters::update, clusters::delete,
-        clusters::resize,
+        clusters::resize, clusters::upgrade,
         templates::old::list, templates::old::detail, templates::old::show, templates::old::create,
         templates::old::update, templates::old::delete,
         bays::list, bays::detail, bays::show, bays::create, bays::update, bays::delete,

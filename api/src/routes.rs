@@ -72,6 +72,7 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
                 .route(web::delete().to(nodegroups::delete)),
         )
         .service(only("/v1/clusters/{ident}/actions/resize", "POST").route(web::post().to(clusters::resize)))
+        .service(only("/v1/clusters/{ident}/actions/upgrade", "POST").route(web::post().to(clusters::upgrade)))
         .service(only("/v1/certificates", "POST").route(web::post().to(certificates::sign)))
         .service(only("/v1/certificates/{ident}", "GET").route(web::get().to(certificates::show)))
         .service(only("/v1/mservices", "GET").route(web::get().to(mservices::list)))

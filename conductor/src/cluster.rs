@@ -13,6 +13,7 @@ mod revive;
 mod stack;
 mod teardown;
 mod trust;
+mod upgrade;
 
 use chrono::TimeDelta;
 use domain::{Operation, OperationKind, Status};
@@ -32,6 +33,7 @@ use resize::{await_resize, record_sizes, update_stack};
 use stack::{await_stack, create_stack, delete_stack, record_outputs};
 use teardown::{delete_load_balancers, settle};
 use trust::{grant_trust, revoke_trust};
+use upgrade::{announce_upgrade, record_upgrade, replace_nodes, settle_version};
 
 operation! {
     /// Builds a cluster. The order is that of a delete read backwards: stack, trust, certificates, row.
@@ -73,6 +75,16 @@ operation! {
 }
 
 operation! {
+    /// Brings nodes to another version, batch by batch.
+    UPGRADE {
+        announce_upgrade;
+        replace_nodes  [token];
+        settle_version [token];
+        record_upgrade;
+    }
+}
+
+operation! {
     /// What the removal of a cluster or node group does before it undoes the creation.
     BEFORE_DELETE {
         settle;
@@ -91,7 +103,7 @@ pub(crate) fn steps(kind: OperationKind) -> Vec<Step> {
         OperationKind::Resize => forward(RESIZE),
         OperationKind::NodegroupCreate => forward(NODEGROUP_CREATE),
         OperationKind::NodegroupUpdate => forward(NODEGROUP_UPDATE),
-        OperationKind::Upgrade => Vec::new(),
+        OperationKind::Upgrade => forward(UPGRADE),
         OperationKind::Delete => backward(CREATE),
         OperationKind::NodegroupDelete => backward(NODEGROUP_CREATE),
     }
@@ -111,6 +123,8 @@ pub(crate) fn deadline(ctx: &StepCtx, step: &str) -> TimeDelta {
     match step {
         "await_stack" | "await_group_stack" => stack::timeout(ctx) + TimeDelta::minutes(10),
         "await_resize" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
+        "replace_nodes" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline) * upgrade::batches(ctx),
+        "settle_version" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
         "delete_stack" | "delete_node_groups" | "delete_group_stack" => {
             TimeDelta::seconds(ctx.deps.options.magnum_rs.delete_deadline)
         }

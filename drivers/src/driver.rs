@@ -79,6 +79,11 @@ pub trait Driver: Sync {
     fn node_groups(&self) -> Option<&'static dyn NodeGroups> {
         None
     }
+
+    /// How it brings nodes to another version; `None` when it cannot.
+    fn upgrades(&self) -> Option<&'static dyn crate::Upgrades> {
+        None
+    }
 }
 
 /// Node groups that a cluster did not come with. Each is a stack of its own, which uses what the cluster's stack made.

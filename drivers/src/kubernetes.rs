@@ -6,6 +6,7 @@ use crate::{
     Form, Input, Label, Outputs,
     label::{label, renamed, switch},
     params::{Parameters, Put, first, group},
+    release,
 };
 
 /// Admission plug-ins, in the order of Kubernetes 1.11's recommendation.
@@ -178,13 +179,15 @@ pub(crate) fn outputs(stack: &Outputs, cluster: &mut Cluster, groups: &mut [Node
     }
     let masters = stack.addresses("kube_masters")?;
     let workers = stack.addresses("kube_minions")?;
-    let version = stack.parameter("kube_tag").map(str::to_owned);
     for group in groups.iter_mut().filter(|group| group.is_default) {
-        group.node_addresses = if group.role() == Role::Master { masters.clone() } else { workers.clone() };
-        group.version = version.clone().or_else(|| group.version.take());
-    }
-    if version.is_some() {
-        cluster.coe_version = version;
+        let version = release::group_version(stack, group.role(), group.node_count);
+        group.version = version.or_else(|| group.version.take());
+        if group.role() == Role::Master {
+            group.node_addresses.clone_from(&masters);
+            cluster.coe_version = group.version.clone().or_else(|| cluster.coe_version.take());
+        } else {
+            group.node_addresses.clone_from(&workers);
+        }
     }
     cluster.container_version = Some(CONTAINER_VERSION.to_owned());
     Ok(())

@@ -9,6 +9,7 @@ use domain::{Cluster, Error, Labels, NodeGroup, Role};
 use crate::{
     Driver, Input, Label, NodeGroups, Outputs, StackRequest,
     params::{self, Parameters, Put, group},
+    release,
     templates::Folder,
 };
 
@@ -37,8 +38,6 @@ pub(crate) struct Workers {
     pub(crate) driver: &'static dyn Driver,
     /// `nodegroup.yaml` and everything it refers to.
     pub(crate) folder: &'static Folder,
-    /// Parameter of the stack that holds the version of its nodes.
-    pub(crate) version: &'static str,
 }
 
 impl NodeGroups for Workers {
@@ -93,8 +92,8 @@ impl NodeGroups for Workers {
 
     fn outputs(&self, stack: &Outputs, group: &mut NodeGroup) -> Result<(), Error> {
         group.node_addresses = stack.addresses("kube_minions")?;
-        if let Some(version) = stack.parameter(self.version).or_else(|| stack.parameter("kube_tag")) {
-            group.version = Some(version.to_owned());
+        if let Some(version) = release::group_version(stack, Role::Worker, group.node_count) {
+            group.version = Some(version);
         }
         Ok(())
     }
@@ -114,12 +113,7 @@ impl Seen {
         let labels: Labels = common.chain(own_labels).map(|(name, value)| (name.clone(), value.clone())).collect();
         let mut masters = group(input, Role::Master)?.clone();
         masters.image_id.clone_from(&own.image_id);
-        let mut workers = NodeGroup { is_default: true, labels: labels.clone(), ..own.clone() };
-        for (name, value) in [(NAME_LABEL, &own.name), (ROLE_LABEL, &own.role)] {
-            if is_label_value(value) {
-                workers.node_labels.entry(name.to_owned()).or_insert_with(|| value.clone());
-            }
-        }
+        let workers = NodeGroup { is_default: true, labels: labels.clone(), ..registered(own) };
         let cluster = Cluster { labels, flavor_id: own.flavor_id.clone(), ..input.cluster.clone() };
         Ok(Self { cluster, groups: [masters, workers] })
     }
@@ -133,6 +127,17 @@ impl Seen {
             removals: of.removals,
         }
     }
+}
+
+/// The group with the labels its nodes register with: those of a further group tell which one it is.
+pub(crate) fn registered(group: &NodeGroup) -> NodeGroup {
+    let mut seen = group.clone();
+    for (name, value) in [(NAME_LABEL, &group.name), (ROLE_LABEL, &group.role)] {
+        if !group.is_default && is_label_value(value) {
+            seen.node_labels.entry(name.to_owned()).or_insert_with(|| value.clone());
+        }
+    }
+    seen
 }
 
 /// Names and roles of groups are free text, which Kubernetes takes only in part.

@@ -58,6 +58,12 @@ impl Outputs {
         if public.is_empty() { self.list(&format!("{key}_private")) } else { Ok(public) }
     }
 
+    /// `true` when the stack's template declares a parameter of this name.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.parameters.contains_key(name)
+    }
+
     /// A stack parameter in Heat's text form.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {

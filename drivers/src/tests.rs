@@ -7,6 +7,7 @@ mod hot;
 mod ignition;
 mod mesos;
 mod monitor;
+mod release;
 mod rules;
 mod run;
 mod samples;

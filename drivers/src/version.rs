@@ -1,7 +1,7 @@
 //! Versions of Kubernetes, and which of them go together.
 
 /// Major, minor and patch number of a tag such as `v1.11.6` or `v1.28.9-rancher1`; `None` for what is no such tag.
-fn numbers(tag: &str) -> Option<(u64, u64, u64)> {
+pub(crate) fn numbers(tag: &str) -> Option<(u64, u64, u64)> {
     let bare = tag.strip_prefix('v').unwrap_or(tag);
     let bare = bare.split(['-', '+']).next().unwrap_or_default();
     let mut parts = bare.split('.').map(|part| part.parse::<u64>().ok());

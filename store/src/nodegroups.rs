@@ -2,7 +2,7 @@
 //! transaction, as in [`crate::accept`].
 
 use chrono::{DateTime, SubsecRound, Utc};
-use domain::{Error, NodeGroup, Operation, OperationKind, OperationState, Result, Status};
+use domain::{ClusterTemplate, Error, NodeGroup, Operation, OperationKind, OperationState, Result, Status};
 use sea_query::{Expr, ExprTrait, Query};
 
 use crate::{
@@ -12,6 +12,7 @@ use crate::{
     db::{Run, Tx},
     failure::Failure,
     row::Row,
+    templates::check_unchanged,
     turn::Turn,
 };
 
@@ -198,14 +199,16 @@ impl Store {
             .await
     }
 
-    /// Accepts an upgrade, which waits while the cluster is busy.
+    /// Accepts an upgrade to `template`, which waits while the cluster is busy. Until it has ended the template is in use.
     ///
     /// # Errors
-    /// `NotFound`; `Conflict` with the reason when it can never run in this state.
-    pub async fn accept_upgrade(&self, operation: &Operation) -> Result<Accepted> {
+    /// `NotFound`; `Conflict` with the reason when it can never run in this state, or the template has changed.
+    pub async fn accept_upgrade(&self, template: &ClusterTemplate, operation: &Operation) -> Result<Accepted> {
         self.db
             .transaction("accept an upgrade", |mut tx| async move {
                 let cluster = operation.cluster_uuid.as_str();
+                Turn::Template(&template.uuid).take(&mut tx).await?;
+                check_unchanged(&mut tx, template).await?;
                 Turn::Cluster(cluster).take(&mut tx).await?;
                 check_changeable(&clusters::read(&mut tx, cluster).await?)?;
                 if let Some(group) = operation.nodegroup() {

@@ -149,6 +149,8 @@ row!(
 
 /// Columns of `cluster` that operations write. The rest is the user's, and health is its own reconciler's.
 pub(crate) const CLUSTER_PROGRESS: &[&str] = &[
+    "cluster_template_id",
+    "labels",
     "discovery_url",
     "status",
     "status_reason",
@@ -169,4 +171,4 @@ pub(crate) const CLUSTER_PROGRESS: &[&str] = &[
 
 /// Columns of `nodegroup` that operations write.
 pub(crate) const GROUP_PROGRESS: &[&str] =
-    &["node_count", "node_addresses", "stack_id", "status", "status_reason", "version", "updated_at"];
+    &["node_count", "labels", "node_addresses", "stack_id", "status", "status_reason", "version", "updated_at"];

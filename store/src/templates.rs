@@ -1,11 +1,12 @@
 //! Cluster templates.
 
 use chrono::SubsecRound;
-use domain::{ClusterTemplate, Error, Ident, Result};
+use domain::{ClusterTemplate, Error, Ident, Operation, OperationKind, Result};
 use sea_query::{Cond, Condition, Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement};
 
 use crate::{
     Store,
+    accept::unfinished,
     db::{Run, Tx},
     failure::Failure,
     page::{Cut, Page, Scope},
@@ -197,10 +198,22 @@ fn changes(before: &ClusterTemplate, after: &ClusterTemplate) -> UpdateStatement
     update
 }
 
+/// Clusters refer to their template; those that are being upgraded also to the one they go to.
 async fn is_used(tx: &mut Tx, uuid: &str) -> Result<bool, Failure> {
-    let mut users = Query::select();
+    let (mut users, mut coming) = (Query::select(), Query::select());
     users.expr(Func::count(Expr::col("id"))).from("cluster").and_where(Expr::col("cluster_template_id").eq(uuid));
-    Ok(tx.one::<(i64,)>(&users).await?.is_some_and(|(count,)| count > 0))
+    coming
+        .expr(Func::count(Expr::col("seq")))
+        .from(Operation::TABLE)
+        .and_where(Expr::col("kind").eq(OperationKind::Upgrade.as_str()))
+        .and_where(Expr::col("state").is_in(unfinished()))
+        .and_where(Expr::col("params").like(format!("%\"{uuid}\"%")));
+    for query in [&users, &coming] {
+        if tx.one::<(i64,)>(query).await?.is_some_and(|(count,)| count > 0) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Refuses a template that is gone, or whose substance is not what `template` says any more: what was taken from it for a

@@ -2,8 +2,9 @@
 
 use conductor::Point;
 use domain::OperationState;
+use serde_json::json;
 
-use crate::world::World;
+use crate::{upgrade, world::World};
 
 const POINTS: [Point; 3] = [Point::Before, Point::AfterEffect, Point::AfterCommit];
 
@@ -11,12 +12,16 @@ const POINTS: [Point; 3] = [Point::Before, Point::AfterEffect, Point::AfterCommi
 async fn survives(world: &World, operation: &str, step: &'static str, point: Point) {
     let what = format!("{operation}/{step}/{point:?}");
     let before = world.cloud.census();
-    let uuid = world.accept_create("crash").await;
+    let uuid = match operation {
+        "upgrade" => upgrade::accept_create(world, "crash", 1, 1).await,
+        _ => world.accept_create("crash").await,
+    };
     if operation != "create" {
         world.run_until_idle(&world.engine()).await;
     }
     match operation {
         "resize" => world.accept_resize(&uuid, 2).await,
+        "upgrade" => upgrade::accept_upgrade(world, &uuid, json!({"cluster_template": "new"})).await,
         "delete" => world.accept_delete(&uuid).await,
         _ => {}
     }
@@ -28,7 +33,10 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
         let cluster = world.cluster(&uuid).await.unwrap();
         let status = if operation == "create" { "CREATE_COMPLETE" } else { "UPDATE_COMPLETE" };
         assert_eq!(cluster["status"], status, "{what}: {cluster}");
-        assert_eq!(cluster["node_count"], if operation == "create" { 1 } else { 2 }, "{what}: {cluster}");
+        assert_eq!(cluster["node_count"], if operation == "resize" { 2 } else { 1 }, "{what}: {cluster}");
+        if operation == "upgrade" {
+            upgrade::assert_upgraded(world, &uuid, &what).await;
+        }
         world.accept_delete(&uuid).await;
         world.run_until_idle(&world.engine()).await;
     }
@@ -38,6 +46,7 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
 async fn every_step_of(operation: &str) {
     let world = World::with_barbican(|_| {}).await;
     world.template().await;
+    upgrade::templates(&world).await;
     for step in conductor::step_names(operation.parse().unwrap()) {
         for point in POINTS {
             survives(&world, operation, step, point).await;
@@ -54,6 +63,11 @@ async fn a_create_survives_a_death_at_every_step() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_resize_survives_a_death_at_every_step() {
     every_step_of("resize").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_survives_a_death_at_every_step() {
+    every_step_of("upgrade").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

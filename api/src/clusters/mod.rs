@@ -5,15 +5,17 @@
 pub(crate) mod bays;
 mod change;
 mod resize;
+mod upgrade;
 mod view;
 
 use actix_web::{HttpRequest, HttpResponse};
-use domain::{ClusterRequest, NewCluster, Rule, checks};
+use domain::{ClusterRequest, Ident, NewCluster, Rule, checks};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 pub(crate) use change::{Changed, default_workers, size_allowed};
 pub(crate) use resize::ClusterResize;
+pub(crate) use upgrade::ClusterUpgrade;
 pub(crate) use view::{ClusterBrief, ClusterCreate, ClusterId, ClusterView};
 
 use crate::{
@@ -168,6 +170,27 @@ pub(crate) async fn resize(
     resize::within_bounds(group, wanted.node_count)?;
     let leaving = wanted.nodes_to_remove.unwrap_or_default();
     ctx.accept_resize(&record.cluster, group, wanted.node_count, leaving, false).await?;
+    Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid.clone() }))
+}
+
+/// Bring a cluster, or one of its node groups, to another template.
+#[utoipa::path(
+    post, path = "/v1/clusters/{ident}/actions/upgrade", tag = "clusters", request_body = ClusterUpgrade,
+    responses((status = 202, body = ClusterId))
+)]
+pub(crate) async fn upgrade(
+    _: Since<8>,
+    ctx: Ctx,
+    named: Named,
+    request: HttpRequest,
+    body: Body<ClusterUpgrade>,
+) -> Result<HttpResponse, Problem> {
+    Query::read(&request, &[])?;
+    let wanted = body.0;
+    let record = ctx.cluster(&named.0, Rule::ClusterUpgrade, Some(Rule::ClusterUpgradeAllProjects)).await?;
+    let template = ctx.visible_template(&Ident::of(&wanted.cluster_template), true).await?;
+    let params = upgrade::check(&wanted, &record, &template, &ctx)?;
+    ctx.accept_upgrade(&record.cluster, &template, &params).await?;
     Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid.clone() }))
 }
 

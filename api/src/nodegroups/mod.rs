@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use store::ClusterRecord;
 use utoipa::ToSchema;
 
+pub(crate) use change::template_of;
 pub(crate) use view::{NodeGroupBrief, NodeGroupCreate, NodeGroupView};
 
 use crate::{
@@ -141,7 +142,7 @@ pub(crate) async fn create(
 ) -> Result<HttpResponse, Problem> {
     Query::read(&request, &[])?;
     let record = ctx.cluster(&named.0, Rule::NodegroupCreate, None).await?;
-    let (cluster, template) = (&record.cluster, change::template_of(&record)?);
+    let (cluster, template) = (&record.cluster, template_of(&record)?);
     crate::clusters::size_allowed("node_count", body.0.node_count, &ctx)?;
     let group = body.0.into_group(cluster, template, ctx.now())?;
     let driver = cluster_type::driver_of(template, ctx.options())?;

@@ -132,6 +132,7 @@ async fn health_and_openapi_are_public() {
             "/v1/clusters/detail",
             "/v1/clusters/{ident}",
             "/v1/clusters/{ident}/actions/resize",
+            "/v1/clusters/{ident}/actions/upgrade",
             "/v1/clusters/{ident}/nodegroups",
             "/v1/clusters/{ident}/nodegroups/{nodegroup}",
             "/v1/clustertemplates",

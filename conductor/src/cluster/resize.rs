@@ -43,6 +43,9 @@ pub(super) async fn update_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
     if taken && ctx.op.attempt > 0 {
         return Ok(Next::Done);
     }
+    if let Some(renewed) = ctx.renewed(&stack)? {
+        request.parameters.extend(renewed.parameters);
+    }
     let (id, body) = (&stack.id, &request.body());
     match ctx.with_caller_first(|session| async move { session.heat().patch(id, body).await }).await {
         Ok(()) => Ok(Next::Wait(chrono::TimeDelta::seconds(1))),

@@ -49,6 +49,7 @@ pub(super) fn update(world: &mut World, plan: &Plan, new: &NewNode, node: &mut N
                 server["flavor"] = json!({"id": flavor["id"], "original_name": flavor["name"]});
             }
         }
+        "OS::Cinder::VolumeAttachment" => attach_elsewhere(world, new, node)?,
         "OS::Heat::TestResource" if new.properties["fail"] == true => return Err(test_failure(new)),
         "OS::Heat::Value" => {
             node.attributes.insert("value".into(), new.properties["value"].clone());
@@ -253,6 +254,21 @@ fn volume(world: &mut World, plan: &Plan, new: &NewNode, kind: &str) -> Result<V
         });
         return cinder::add_volume(world, plan.project_id, &row);
     }
+    attach(world, properties)
+}
+
+/// Takes a volume from the server that has it and gives the wanted one to the wanted server.
+fn attach_elsewhere(world: &mut World, new: &NewNode, node: &mut Node) -> Result<(), Refusal> {
+    if let Some(volume) = world.volumes.get_mut(&node.physical_id) {
+        volume["status"] = json!("available");
+        volume["attachments"] = json!([]);
+    }
+    let made = attach(world, &new.properties)?;
+    node.physical_id = text(&made, "id").to_owned();
+    Ok(())
+}
+
+fn attach(world: &mut World, properties: &Value) -> Result<Value, Refusal> {
     let (server, volume) = (text(properties, "instance_uuid"), text(properties, "volume_id"));
     if !world.servers.contains_key(server) {
         return Err(Refusal::not_found(&format!("Instance {server} could not be found.")));

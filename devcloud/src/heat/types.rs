@@ -305,10 +305,9 @@ pub(super) fn reference(node: &Node) -> &str {
 
 /// Whether a change of this property needs a new resource.
 pub(super) fn replaces(kind: &str, property: &str) -> bool {
-    // Heat swaps an attachment in place and a server's user data by its update policy; here both are made anew.
+    // Heat swaps a server's user data by its update policy; here it is made anew.
     match kind {
         SERVER if property == "user_data" => true,
-        "OS::Cinder::VolumeAttachment" => true,
         _ => Type::of(kind).is_some_and(|known| words(known.fixed).any(|name| name == property)),
     }
 }

@@ -58,7 +58,11 @@ fn get_param(arguments: &Value, scope: &dyn Scope) -> Result<Value, Refusal> {
         one => vec![one],
     };
     let (name, rest) = path.split_first().ok_or_else(|| invalid("Function \"get_param\" must have arguments"))?;
-    Ok(descend(&scope.parameter(&plain(name))?, rest))
+    // What is not in a parameter's value is an empty text to Heat.
+    Ok(match descend(&scope.parameter(&plain(name))?, rest) {
+        Value::Null if !rest.is_empty() => Value::String(String::new()),
+        found => found,
+    })
 }
 
 fn get_attr(arguments: &Value, scope: &dyn Scope) -> Result<Value, Refusal> {

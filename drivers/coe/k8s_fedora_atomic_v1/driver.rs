@@ -10,6 +10,7 @@ use crate::{
     nodegroup::{self, Workers},
     params::{self, Put},
     registry::{K8S_FEDORA_ATOMIC_V1, K8S_FEDORA_ATOMIC_V1_NODEGROUP},
+    release::Releases,
 };
 
 /// The driver of the folder this file lies in.
@@ -17,7 +18,9 @@ pub(crate) struct K8sFedoraAtomic;
 
 pub(crate) static DRIVER: K8sFedoraAtomic = K8sFedoraAtomic;
 
-static WORKERS: Workers = Workers { driver: &DRIVER, folder: &K8S_FEDORA_ATOMIC_V1_NODEGROUP, version: "kube_tag" };
+static WORKERS: Workers = Workers { driver: &DRIVER, folder: &K8S_FEDORA_ATOMIC_V1_NODEGROUP };
+
+static RELEASES: Releases = Releases { driver: &DRIVER, rejoins: false };
 
 impl Driver for K8sFedoraAtomic {
     fn name(&self) -> &'static str {
@@ -80,5 +83,9 @@ impl Driver for K8sFedoraAtomic {
 
     fn node_groups(&self) -> Option<&'static dyn NodeGroups> {
         Some(&WORKERS)
+    }
+
+    fn upgrades(&self) -> Option<&'static dyn crate::Upgrades> {
+        Some(&RELEASES)
     }
 }

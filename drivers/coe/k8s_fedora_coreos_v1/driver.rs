@@ -12,6 +12,7 @@ use crate::{
     nodegroup::{self, Workers},
     params::{self, Parameters, Put},
     registry::{K8S_FEDORA_COREOS_V1, K8S_FEDORA_COREOS_V1_NODEGROUP},
+    release::Releases,
 };
 
 mod versions;
@@ -21,8 +22,9 @@ pub(crate) struct K8sFedoraCoreos;
 
 pub(crate) static DRIVER: K8sFedoraCoreos = K8sFedoraCoreos;
 
-static WORKERS: Workers =
-    Workers { driver: &DRIVER, folder: &K8S_FEDORA_COREOS_V1_NODEGROUP, version: "minion_kube_tag" };
+static WORKERS: Workers = Workers { driver: &DRIVER, folder: &K8S_FEDORA_COREOS_V1_NODEGROUP };
+
+static RELEASES: Releases = Releases { driver: &DRIVER, rejoins: true };
 
 static LABELS: LazyLock<Vec<Label>> = LazyLock::new(|| {
     let replaced = |name: &str| versions::NOT_HERE.contains(&name) || versions::OWN.iter().any(|own| own.name == name);
@@ -116,6 +118,10 @@ impl Driver for K8sFedoraCoreos {
         Some(&WORKERS)
     }
 
+    fn upgrades(&self) -> Option<&'static dyn crate::Upgrades> {
+        Some(&RELEASES)
+    }
+
     fn monitor(&self) -> Option<&'static dyn crate::Monitor> {
         Some(&crate::monitor::Kubernetes)
     }
@@ -123,10 +129,6 @@ impl Driver for K8sFedoraCoreos {
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {
         kubernetes::outputs(stack, cluster, groups)?;
         cluster.container_version = None;
-        for group in groups.iter_mut().filter(|group| group.is_default) {
-            let own = if group.role() == Role::Master { "master_kube_tag" } else { "minion_kube_tag" };
-            group.version = stack.parameter(own).map(str::to_owned).or_else(|| group.version.take());
-        }
         Ok(())
     }
 }

@@ -102,8 +102,11 @@ impl Scope<'_> {
 
     fn parameter(&self, path: &Value) -> Value {
         let Value::Array(path) = path else { return self.named(&plain(path)) };
-        let list = self.named(&plain(&path[0]));
-        list[plain(&path[1]).parse::<usize>().unwrap()].clone()
+        // What is not there is an empty text.
+        path[1..].iter().map(plain).fold(self.named(&plain(&path[0])), |at, step| {
+            let found = step.parse::<usize>().ok().and_then(|index| at.get(index)).or_else(|| at.get(&step));
+            found.cloned().unwrap_or_else(|| json!(""))
+        })
     }
 
     fn named(&self, name: &str) -> Value {

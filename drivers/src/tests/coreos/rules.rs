@@ -220,7 +220,7 @@ fn outputs_fill_the_cluster() {
     });
     driver().outputs(&Outputs::of_stack(&stack), &mut sample.cluster, &mut sample.groups).unwrap();
     assert_eq!(sample.cluster.api_address.as_deref(), Some("https://172.24.4.5:6443"));
-    assert_eq!(sample.cluster.coe_version.as_deref(), Some("v1.35.5"));
+    assert_eq!(sample.cluster.coe_version.as_deref(), Some("v1.35.6"), "that of the masters");
     assert_eq!(sample.cluster.container_version, None, "the image's containerd, which Heat does not know");
     assert_eq!(sample.groups[0].version.as_deref(), Some("v1.35.6"));
     assert_eq!(sample.groups[1].version.as_deref(), Some("v1.35.5"));
