@@ -4,7 +4,10 @@
 //! cluster's own authority is believed, and Magnum's certificate for the cluster is shown. Reasons carry no body beyond
 //! what a driver quotes of it, and never a key.
 
-use std::time::Duration;
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use domain::{Cluster, ClusterTemplate, Error, NodeGroup, Role};
 use drivers::{Answer, Driver, Inquiry, Monitor, Reply, Site, Turn};
@@ -90,8 +93,24 @@ impl<'a> Target<'a> {
         let masters = groups.iter().find(|group| group.is_default && group.role() == Role::Master);
         let masters = masters.map_or(&[][..], |group| &group.node_addresses);
         let site = Site { api_address, masters, tls: !template.tls_disabled };
+        if !is_bare(api_address) || !masters.iter().all(|address| is_bare(address)) {
+            tracing::warn!(cluster.uuid = %cluster.uuid, "an address of the cluster is none that is asked");
+            return None;
+        }
         Some(Self { cluster, monitor: driver.monitor()?, site })
     }
+}
+
+/// Whether this is an address and perhaps a port, as our templates put it out, and nothing that would lead elsewhere: a
+/// stack is its owner's, who could have it say anything.
+fn is_bare(address: &str) -> bool {
+    let rest = ["https://", "http://", "tcp://"].iter().find_map(|scheme| address.strip_prefix(scheme));
+    let rest = rest.unwrap_or(address);
+    let ip = rest.parse::<SocketAddr>().map(|socket| socket.ip()).or_else(|_| rest.parse::<IpAddr>());
+    ip.is_ok_and(|ip| match ip {
+        IpAddr::V4(ip) => !(ip.is_unspecified() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast()),
+        IpAddr::V6(ip) => !(ip.is_unspecified() || ip.is_unicast_link_local() || ip.is_multicast()),
+    })
 }
 
 /// A client that believes the cluster's authority alone, and shows Magnum's certificate for it.

@@ -1,5 +1,6 @@
 //! Clusters of every COE are watched over their own API, and asked which of their nodes may go.
 
+use conductor::Point;
 use devcloud::NodeState;
 use domain::Options;
 use drivers::{DRIVERS, Driver};
@@ -183,5 +184,36 @@ async fn one_conductor_of_all_looks() {
     assert_eq!(conductor::look_at_health(&world.deps, "second").await.unwrap(), 0, "the first holds the lease");
     assert_eq!(conductor::look_at_health(&world.deps, "first").await.unwrap(), 1);
     delete(&world, &uuid).await;
+    world.end().await;
+}
+
+/// What was chosen stays chosen, whenever the conductor dies and whatever the cluster says meanwhile: asked twice, Heat
+/// would take twice as many nodes.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_choice_is_made_once() {
+    let world = World::new().await;
+    world.template().await;
+    for (step, point) in [
+        ("choose_nodes", Point::AfterEffect),
+        ("choose_nodes", Point::AfterCommit),
+        ("update_stack", Point::AfterEffect),
+        ("update_stack", Point::AfterCommit),
+    ] {
+        let uuid = world.accept_create("blue").await;
+        world.run_until_idle(&world.engine()).await;
+        resize(&world, &uuid, 3).await;
+        let all = workers(&world);
+        for (worker, load) in all.iter().zip([0, 7, 2]) {
+            world.cloud.set_node(worker, state(true, load));
+        }
+        world.accept_resize(&uuid, 2).await;
+        world.die(&uuid, step, point).await;
+        for (worker, load) in all.iter().zip([9, 0, 0]) {
+            world.cloud.set_node(worker, state(true, load));
+        }
+        world.run_until_idle(&world.engine()).await;
+        assert_eq!(workers(&world), all[1..], "{step}/{point:?}");
+        delete(&world, &uuid).await;
+    }
     world.end().await;
 }
