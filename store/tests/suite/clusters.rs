@@ -248,6 +248,24 @@ pub(crate) async fn health_is_written_alone(db: &Fresh) {
     assert!(matches!(store.set_health(&uuid(), None, &reason, at(7)).await, Err(Error::NotFound { .. })));
 }
 
+/// What somebody reports while a look is under way stays; a look that finds what it expects leaves the time alone.
+pub(crate) async fn a_health_found_gives_way_to_one_reported(db: &Fresh) {
+    let store = db.store().await;
+    let (record, _) = creating(&store).await;
+    let reason = |text: &str| BTreeMap::from([("api".to_owned(), text.to_owned())]);
+    let seen = record.cluster.clone();
+    assert!(store.set_health_if(&seen, Some(HealthStatus::Healthy), &reason("ok")).await.unwrap());
+    let found = show(&store, &seen.uuid).await.cluster;
+    assert_eq!((found.health_status, &found.health_status_reason), (Some(HealthStatus::Healthy), &reason("ok")));
+    assert_eq!(found.updated_at, seen.updated_at);
+    assert!(!store.set_health_if(&seen, Some(HealthStatus::Unknown), &reason("old")).await.unwrap(), "seen before");
+    store.set_health(&seen.uuid, Some(HealthStatus::Healthy), &reason("fine"), at(7)).await.unwrap();
+    assert!(!store.set_health_if(&found, Some(HealthStatus::Unknown), &reason("old")).await.unwrap(), "reported");
+    assert_eq!(show(&store, &seen.uuid).await.cluster.health_status_reason, reason("fine"));
+    let gone = domain::Cluster { uuid: uuid(), ..found };
+    assert!(!store.set_health_if(&gone, None, &reason("old")).await.unwrap());
+}
+
 pub(crate) async fn hostile_text_is_only_text(db: &Fresh) {
     let store = db.store().await;
     let (record, _) = creating(&store).await;

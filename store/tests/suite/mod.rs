@@ -120,7 +120,8 @@ macro_rules! suite {
             ],
             clusters: [
                 round_trip, tenancy, names, a_page_is_two_statements, quota_is_exact, own_quota_row, below_zero_is_no_quota, template_must_exist,
-                broken_rows_do_not_break_the_page, broken_rows_are_named, health_is_written_alone, hostile_text_is_only_text,
+                broken_rows_do_not_break_the_page, broken_rows_are_named, health_is_written_alone,
+                a_health_found_gives_way_to_one_reported, hostile_text_is_only_text,
             ],
             paging: [
                 every_row_once, nulls_and_duplicates, bad_sort_key, bad_markers, rows_that_go_do_not_shift_the_page,
@@ -134,6 +135,7 @@ macro_rules! suite {
             working: [
                 one_claim_wins, claims_wait_for_time_and_lease, a_stale_worker_writes_nothing,
                 a_cancelled_worker_writes_nothing, steps_are_committed_with_the_cluster, record_leaves_health_alone,
+                a_choice_is_kept_by_who_holds_the_lease,
                 finish_promotes, finish_cancels_what_cannot_run, finish_of_delete_removes_rows, stranded_ones_start,
                 leases_of_taken_over_operations, sealed_token_is_wiped,
             ],

@@ -123,6 +123,22 @@ pub(crate) async fn steps_are_committed_with_the_cluster(db: &Fresh) {
     assert!(matches!(lost, Err(Error::NotFound { .. })));
 }
 
+pub(crate) async fn a_choice_is_kept_by_who_holds_the_lease(db: &Fresh) {
+    let store = db.store().await;
+    let (_, create) = creating(&store).await;
+    let stale = claimed(&store, &create.id, "paused", 0).await;
+    let fresh = claimed(&store, &create.id, "other", 61).await;
+    let choice = |operation: &Operation, node: &str| Operation {
+        params: serde_json::json!({"nodes_to_remove": [node]}),
+        step: "another".to_owned(),
+        ..operation.clone()
+    };
+    assert!(store.record_params(&choice(&fresh, "2"), at(62)).await.unwrap());
+    assert!(!store.record_params(&choice(&stale, "0"), at(63)).await.unwrap());
+    let kept = store.operation(&create.id).await.unwrap();
+    assert_eq!((kept.params, kept.step), (serde_json::json!({"nodes_to_remove": ["2"]}), create.step));
+}
+
 pub(crate) async fn record_leaves_health_alone(db: &Fresh) {
     let store = db.store().await;
     let (record, create) = creating(&store).await;
