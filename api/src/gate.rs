@@ -62,6 +62,8 @@ pub(crate) async fn gate(
         request.id = %id,
         http.method = %request.method(),
         http.path = shown(request.path()),
+        http.user_agent = agent(request.headers()),
+        api.version = tracing::field::Empty,
         project.id = tracing::field::Empty,
         user.id = tracing::field::Empty,
     );
@@ -117,6 +119,12 @@ async fn admit(request: &mut ServiceRequest, versions: &mut Option<Versions>) ->
 fn shown(path: &str) -> &str {
     let at = path.find("/discovery/").map_or(path.len(), |at| at + "/discovery/".len());
     &path[..at]
+}
+
+/// What the client calls itself, for the log.
+fn agent(headers: &HeaderMap) -> &str {
+    let given = headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    given.char_indices().nth(100).map_or(given, |(at, _)| &given[..at])
 }
 
 /// Drops the slash at the end, and puts `/v1` before every path that names no version: clients really send both.
@@ -185,6 +193,9 @@ fn negotiate(request: &ServiceRequest, versions: &mut Option<Versions>) -> Resul
     } else {
         versions::negotiate(header.map(HeaderValue::as_bytes))
     };
+    if let Ok(Negotiated { version, .. }) = &outcome {
+        tracing::Span::current().record("api.version", tracing::field::display(version));
+    }
     *versions = match &outcome {
         Ok(Negotiated { service, version }) => Some(Versions { service, version: version.to_string() }),
         Err(Refusal::OutOfRange { service, requested }) => Some(Versions { service, version: requested.clone() }),

@@ -4,12 +4,15 @@ import os
 
 import pytest
 from cli import Cli
+from compatibility import Record, client_of
 from service import Service
 
 TEMPLATE = [
     "--coe", "kubernetes", "--image", "fedora-atomic-27", "--external-network", "public", "--keypair", "testkey",
     "--flavor", "m1.small", "--master-flavor", "m1.small", "--docker-volume-size", "5", "--network-driver", "flannel",
 ]
+
+RECORD = Record()
 
 
 @pytest.fixture(scope="session")
@@ -62,3 +65,17 @@ def cluster(cli, template):
     if name in cli.clusters():
         cli.coe("cluster", "delete", name)
         cli.wait_gone(name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    """Notes what the clients sent while the test and its fixtures ran."""
+    before, failures = RECORD.positions(), item.session.testsfailed
+    ran = yield
+    if client := client_of(item.path):
+        RECORD.add(before, client, item.name, item.session.testsfailed > failures)
+    return ran
+
+
+def pytest_sessionfinish():
+    RECORD.write()

@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import ClassVar
 
 READY_SECONDS = 60
 STOP_SECONDS = 30
@@ -36,10 +37,14 @@ def get(url):
 class Service:
     """A running service. `user` and `admin` are the OS_ variables that it printed for each."""
 
+    #: Logs of the services of this run, in which stands what was asked of them.
+    logs: ClassVar[list[Path]] = []
+
     def __init__(self, folder, command=None, listen=None):
         port = free_port()
         self.url = listen or f"http://127.0.0.1:{port}"
         self.log_path = Path(folder) / "service.log"
+        self.logs.append(self.log_path)
         state = tempfile.mkdtemp(prefix="state-", dir=folder)
         default = [os.environ["MAGNUM_BIN"], "all", "--devcloud", "--listen", f"127.0.0.1:{port}", "--state-dir", state]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
