@@ -28,8 +28,12 @@ devicemapper_storage() {
     if has_docker_volume; then
         retry 20 device_of "$DOCKER_VOLUME" >/dev/null || fail "docker volume $DOCKER_VOLUME is not attached"
         device=$(device_of "$DOCKER_VOLUME")
+        # What a machine before this one left on it docker does not take over: it knows layers that docker does not.
+        if vgs docker >/dev/null 2>&1; then
+            vgremove --force --force --yes docker
+        fi
         pvs "$device" >/dev/null 2>&1 || pvcreate -f "$device"
-        vgs docker >/dev/null 2>&1 || vgcreate docker "$device"
+        vgcreate docker "$device"
         printf 'VG=docker\n' >>/etc/sysconfig/docker-storage-setup
     else
         printf 'ROOT_SIZE=5GB\nDATA_SIZE=95%%FREE\n' >>/etc/sysconfig/docker-storage-setup

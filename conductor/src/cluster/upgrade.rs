@@ -99,6 +99,7 @@ impl StepCtx {
         let own = all.into_iter().filter(|one| one.parent_resource.as_deref() == Some(resource));
         let mut names: Vec<String> = own.map(|one| one.name).collect();
         names.sort_by_key(|name| name.parse::<u64>().unwrap_or(u64::MAX));
+        names.dedup();
         Ok(names)
     }
 

@@ -116,7 +116,7 @@ macro_rules! suite {
             templates: [
                 round_trip, visibility, names, save_keeps_owner, referenced_ones_stay,
                 delete_and_create_do_not_pass_each_other, change_and_create_do_not_pass_each_other,
-                a_new_name_does_not_stop_a_create,
+                a_new_name_does_not_stop_a_create, an_upgrade_keeps_its_template,
             ],
             clusters: [
                 round_trip, tenancy, names, a_page_is_two_statements, quota_is_exact, own_quota_row, below_zero_is_no_quota, template_must_exist,

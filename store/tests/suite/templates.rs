@@ -1,6 +1,6 @@
 //! Cluster templates.
 
-use domain::{ClusterTemplate, Error, Ident, OperationKind};
+use domain::{ClusterTemplate, Error, Ident, Operation, OperationKind, Status};
 use store::{Page, Scope};
 
 use super::{Fresh, fixtures::*};
@@ -161,4 +161,31 @@ pub(crate) async fn a_new_name_does_not_stop_a_create(db: &Fresh) {
     let cluster = cluster("c", &before);
     let create = operation(&cluster, OperationKind::Create);
     store.insert_cluster(&before, &cluster, &groups(&cluster), &create, 1000).await.unwrap();
+}
+
+/// While somebody goes to a template it stays as it is; the cluster shows at once that it is on its way.
+pub(crate) async fn an_upgrade_keeps_its_template(db: &Fresh) {
+    let store = db.store().await;
+    let record = created(&store, Status::CreateComplete).await;
+    let new = store.insert_template(&template("new")).await.unwrap();
+    let upgrade = || Operation {
+        params: serde_json::json!({"cluster_template": new.uuid, "max_batch_size": 1}),
+        ..operation(&record.cluster, OperationKind::Upgrade)
+    };
+    let changed = ClusterTemplate { flavor_id: Some("other".to_owned()), ..new.clone() };
+    let refused = store.accept_upgrade(&changed, &upgrade()).await;
+    assert!(matches!(refused, Err(Error::Conflict(_))), "{refused:?}");
+    let first = store.accept_upgrade(&new, &upgrade()).await.unwrap();
+    let second = store.accept_upgrade(&new, &upgrade()).await.unwrap();
+    assert_eq!((first.queued, second.queued), (false, true));
+    let shown = show(&store, &record.cluster.uuid).await;
+    assert_eq!(shown.cluster.status, Status::UpdateInProgress);
+    assert!(shown.nodegroups.iter().all(|group| group.status == Status::UpdateInProgress));
+    for id in [first.operation_id, second.operation_id] {
+        let kept = store.delete_template(&new.uuid).await;
+        assert!(matches!(kept, Err(Error::TemplateReferenced { .. })), "{kept:?}");
+        store.abandon_operation(&id, "enough", at(60)).await.unwrap();
+    }
+    assert_eq!(show(&store, &record.cluster.uuid).await.cluster.status, Status::UpdateFailed);
+    store.delete_template(&new.uuid).await.unwrap();
 }
