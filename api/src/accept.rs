@@ -79,8 +79,8 @@ impl Ctx {
         template: &ClusterTemplate,
         params: &UpgradeParams,
     ) -> Result<()> {
-        let params =
-            serde_json::to_value(params).map_err(|error| Error::internal("write the parameters of an upgrade", error))?;
+        let params = serde_json::to_value(params)
+            .map_err(|error| Error::internal("write the parameters of an upgrade", error))?;
         let operation = self.operation(OperationKind::Upgrade, cluster, params)?;
         let accepted = self.store().accept_upgrade(template, &operation).await?;
         self.ring(&accepted.operation_id).await;
