@@ -8,7 +8,8 @@ use everywhere::Everywhere;
 use utoipa::OpenApi;
 
 use crate::{
-    certificates, clusters, clusters::bays, federations, mservices, nodegroups, quotas, root, stats, templates,
+    certificates, clusters, clusters::bays, federations, mservices, nodegroups, quotas, root, rotations, stats,
+    templates,
 };
 
 #[derive(OpenApi)]
@@ -27,7 +28,7 @@ use crate::{
         templates::old::list, templates::old::detail, templates::old::show, templates::old::create,
         templates::old::update, templates::old::delete,
         bays::list, bays::detail, bays::show, bays::create, bays::update, bays::delete,
-        certificates::show, certificates::sign,
+        certificates::show, certificates::sign, rotations::rotate_ca,
         federations::list, federations::detail, federations::show, federations::create, federations::update,
         federations::delete,
         mservices::list,

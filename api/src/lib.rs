@@ -24,6 +24,7 @@ mod problem;
 mod query;
 mod quotas;
 mod root;
+mod rotations;
 mod routes;
 mod serve;
 mod stats;

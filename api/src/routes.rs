@@ -8,7 +8,7 @@ use domain::Error;
 
 use crate::{
     certificates, clusters, clusters::bays, discovery, federations, mservices, nodegroups, problem::Problem, quotas,
-    root, stats, templates,
+    root, rotations, stats, templates,
 };
 
 /// Mounts everything.
@@ -74,7 +74,11 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
         .service(only("/v1/clusters/{ident}/actions/resize", "POST").route(web::post().to(clusters::resize)))
         .service(only("/v1/clusters/{ident}/actions/upgrade", "POST").route(web::post().to(clusters::upgrade)))
         .service(only("/v1/certificates", "POST").route(web::post().to(certificates::sign)))
-        .service(only("/v1/certificates/{ident}", "GET").route(web::get().to(certificates::show)))
+        .service(
+            only("/v1/certificates/{ident}", "GET, PATCH")
+                .route(web::get().to(certificates::show))
+                .route(web::patch().to(rotations::rotate_ca)),
+        )
         .service(only("/v1/mservices", "GET").route(web::get().to(mservices::list)))
         .service(
             only("/v1/discovery/{key:.*}", "GET, PUT")

@@ -10,6 +10,7 @@ mod facts;
 mod nodegroup;
 mod resize;
 mod revive;
+mod rotation;
 mod stack;
 mod teardown;
 mod trust;
@@ -30,6 +31,10 @@ use nodegroup::{
     record_group,
 };
 use resize::{await_resize, record_sizes, update_stack};
+use rotation::{
+    add_authority, await_authority, await_removal, await_renewal, forget_authority, remove_authority, renew_authority,
+    tell_authority, tell_removal, tell_renewal,
+};
 use stack::{await_stack, create_stack, delete_stack, record_outputs};
 use teardown::{delete_load_balancers, settle};
 use trust::{grant_trust, revoke_trust};
@@ -85,6 +90,23 @@ operation! {
 }
 
 operation! {
+    /// Replaces the cluster's authority. In between nodes trust both: first they learn of the new one, then they get its
+    /// certificates, and only then the old one goes.
+    ROTATE_CA {
+        add_authority;
+        tell_authority [token];
+        await_authority;
+        renew_authority;
+        tell_renewal [token];
+        await_renewal;
+        remove_authority;
+        tell_removal [token];
+        await_removal;
+        forget_authority;
+    }
+}
+
+operation! {
     /// What the removal of a cluster or node group does before it undoes the creation.
     BEFORE_DELETE {
         settle;
@@ -104,6 +126,7 @@ pub(crate) fn steps(kind: OperationKind) -> Vec<Step> {
         OperationKind::NodegroupCreate => forward(NODEGROUP_CREATE),
         OperationKind::NodegroupUpdate => forward(NODEGROUP_UPDATE),
         OperationKind::Upgrade => forward(UPGRADE),
+        OperationKind::RotateCa => forward(ROTATE_CA),
         OperationKind::Delete => backward(CREATE),
         OperationKind::NodegroupDelete => backward(NODEGROUP_CREATE),
     }
@@ -121,7 +144,9 @@ pub(crate) fn lacks_token(op: &Operation) -> bool {
 /// Steps that wait for Heat get Heat's own timeout and a margin, so that Heat says first what went wrong.
 pub(crate) fn deadline(ctx: &StepCtx, step: &str) -> TimeDelta {
     match step {
-        "await_stack" | "await_group_stack" => stack::timeout(ctx) + TimeDelta::minutes(10),
+        "await_stack" | "await_group_stack" | "await_authority" | "await_renewal" | "await_removal" => {
+            stack::timeout(ctx) + TimeDelta::minutes(10)
+        }
         "await_resize" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
         "replace_nodes" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline) * upgrade::batches(ctx),
         "settle_version" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),

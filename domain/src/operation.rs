@@ -23,19 +23,22 @@ pub enum OperationKind {
     NodegroupDelete,
     /// Bring node groups to another template, batch by batch (`actions/upgrade`).
     Upgrade,
+    /// Replace a cluster's certificate authority (`PATCH /v1/certificates/{cluster}`).
+    RotateCa,
     /// Remove a cluster and everything made for it.
     Delete,
 }
 
 impl OperationKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Create,
         Self::Resize,
         Self::NodegroupCreate,
         Self::NodegroupUpdate,
         Self::NodegroupDelete,
         Self::Upgrade,
+        Self::RotateCa,
         Self::Delete,
     ];
 
@@ -55,6 +58,7 @@ impl OperationKind {
             Self::NodegroupUpdate => "nodegroup_update",
             Self::NodegroupDelete => "nodegroup_delete",
             Self::Upgrade => "upgrade",
+            Self::RotateCa => "rotate_ca",
             Self::Delete => "delete",
         }
     }
@@ -138,7 +142,7 @@ pub struct Operation {
     /// What to do.
     pub kind: OperationKind,
     /// Desired values, by kind; see [`ResizeParams`] and [`UpgradeParams`]. Node group operations have the
-    /// uuid of the group under `nodegroup`; an empty object for create and delete.
+    /// uuid of the group under `nodegroup`; an empty object for create, rotations and delete.
     pub params: serde_json::Value,
     /// Where it is in its life.
     pub state: OperationState,

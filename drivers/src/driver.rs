@@ -2,7 +2,7 @@
 
 use domain::{Cluster, Error, NodeGroup};
 
-use crate::{Check, Input, Label, Monitor, Outputs, StackRequest};
+use crate::{Check, Input, Label, Monitor, Order, Outputs, StackRequest, no_orders};
 
 /// What a driver serves: the key by which a cluster template finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,19 @@ pub trait Driver: Sync {
     /// # Errors
     /// [`Error::Invalid`] when the worker group is missing.
     fn resize(&self, input: &Input<'_>) -> Result<StackRequest, Error>;
+
+    /// `true` when running nodes can be given something to do, see [`Self::order`].
+    fn takes_orders(&self) -> bool {
+        false
+    }
+
+    /// The request that has running nodes carry out an order: a PATCH, of the cluster's stack or of that of a node group.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`], naming the driver, when its nodes cannot be reached.
+    fn order(&self, _: &Input<'_>, _: &Order<'_>) -> Result<StackRequest, Error> {
+        Err(no_orders(self.name()))
+    }
 
     /// Writes what the stack tells into the cluster and its default node groups.
     ///

@@ -60,6 +60,7 @@ fn pending_key(operation: &Operation) -> String {
         OperationKind::NodegroupCreate => format!("{cluster}/{group}/c"),
         OperationKind::NodegroupUpdate => format!("{cluster}/{group}/u"),
         OperationKind::NodegroupDelete => format!("{cluster}/{group}/d"),
+        OperationKind::RotateCa => format!("{cluster}/{}", operation.kind),
         _ => format!("{cluster}/{}", operation.id),
     }
 }
@@ -193,6 +194,24 @@ impl Store {
                 let accepted = begin(&mut tx, operation).await?;
                 let status = Status::DeleteInProgress;
                 clusters::write_group_status(&mut tx, cluster, Which::One(uuid), status, None, now).await?;
+                tx.commit().await?;
+                Ok(accepted)
+            })
+            .await
+    }
+
+    /// Accepts the replacement of a cluster's authority, which waits while the cluster is busy; of several
+    /// that wait only the last is carried out.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` with the reason when it can never run in this state.
+    pub async fn accept_rotation(&self, operation: &Operation) -> Result<Accepted> {
+        self.db
+            .transaction("accept a rotation", |mut tx| async move {
+                let cluster = operation.cluster_uuid.as_str();
+                Turn::Cluster(cluster).take(&mut tx).await?;
+                check_changeable(&clusters::read(&mut tx, cluster).await?)?;
+                let accepted = begin(&mut tx, operation).await?;
                 tx.commit().await?;
                 Ok(accepted)
             })

@@ -120,7 +120,7 @@ async fn fail_cluster(tx: &mut Tx, operation: &Operation, reason: &str, now: Dat
         OperationKind::Delete => (Status::DeleteFailed, Status::DeleteFailed),
         OperationKind::NodegroupCreate => (Status::UpdateFailed, Status::CreateFailed),
         OperationKind::NodegroupDelete => (Status::UpdateFailed, Status::DeleteFailed),
-        OperationKind::Resize | OperationKind::NodegroupUpdate | OperationKind::Upgrade => {
+        OperationKind::Resize | OperationKind::NodegroupUpdate | OperationKind::Upgrade | OperationKind::RotateCa => {
             (Status::UpdateFailed, Status::UpdateFailed)
         }
     };

@@ -360,7 +360,8 @@ pub(crate) async fn make_active(tx: &mut Tx, operation: Operation, now: DateTime
         OperationKind::NodegroupCreate
         | OperationKind::NodegroupUpdate
         | OperationKind::NodegroupDelete
-        | OperationKind::Upgrade => {
+        | OperationKind::Upgrade
+        | OperationKind::RotateCa => {
             if !nodegroups::start(tx, &next, now).await? {
                 return Ok(false);
             }

@@ -104,6 +104,19 @@ def test_ca_sign_refuses_what_is_no_request(cli, cluster, tmp_path):
     assert "HTTP 400" in cli.refusal("ca", "sign", cluster, tmp_path / "nonsense.csr")
 
 
+def test_ca_rotate_replaces_the_authority(cli, cluster, config):
+    before = (config / "ca.pem").read_text().strip()
+    said = cli.coe("ca", "rotate", cluster)
+    assert said == f"Request to rotate the CA certificate for cluster {cluster} has been accepted.\n"
+    cli.wait(cluster, "UPDATE_COMPLETE")
+    after = cli.coe("ca", "show", cluster).strip()
+    assert after != before and after.count("BEGIN CERTIFICATE") == 1
+    with pytest.raises(OSError):
+        kube.get(config, "/healthz")
+    cli.coe("cluster", "config", cluster, "--dir", config, "--output-certs", "--force")
+    assert kube.get(config, "/healthz") == (200, "ok")
+
+
 def test_update_resizes(cli, cluster, config):
     done = cli.coe("cluster", "update", cluster, "--node-count", "3")
     assert done == f"Request to update cluster {cluster} has been accepted.\n"

@@ -22,6 +22,7 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
     match operation {
         "resize" => world.accept_resize(&uuid, 2).await,
         "upgrade" => upgrade::accept_upgrade(world, &uuid, json!({"cluster_template": "new"})).await,
+        "rotate_ca" => crate::rotations::accept_rotation(world, &uuid).await,
         "delete" => world.accept_delete(&uuid).await,
         _ => {}
     }
@@ -44,7 +45,7 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
 }
 
 async fn every_step_of(operation: &str) {
-    let world = World::with_barbican(|_| {}).await;
+    let world = World::with_barbican(|settings| settings.play_nodes = operation != "rotate_ca").await;
     world.template().await;
     upgrade::templates(&world).await;
     for step in conductor::step_names(operation.parse().unwrap()) {
@@ -68,6 +69,29 @@ async fn a_resize_survives_a_death_at_every_step() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_upgrade_survives_a_death_at_every_step() {
     every_step_of("upgrade").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_survives_a_death_at_every_step() {
+    every_step_of("rotate_ca").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delete_takes_over_a_rotation_that_died_at_any_step() {
+    let world = World::with_barbican(|settings| settings.play_nodes = false).await;
+    world.template().await;
+    let before = world.cloud.census();
+    for step in conductor::step_names(domain::OperationKind::RotateCa) {
+        let uuid = world.accept_create("doomed").await;
+        world.run_until_idle(&world.engine()).await;
+        crate::rotations::accept_rotation(&world, &uuid).await;
+        world.die(&uuid, step, Point::AfterEffect).await;
+        world.accept_delete(&uuid).await;
+        world.run_until_idle(&world.engine()).await;
+        assert!(world.cluster(&uuid).await.is_none(), "{step}");
+        assert_eq!(world.cloud.census(), before, "{step}: something was left behind");
+    }
+    world.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

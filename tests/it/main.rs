@@ -18,6 +18,7 @@ mod many;
 mod mishaps;
 mod monitors;
 mod nodegroups;
+mod rotations;
 mod stalled;
 mod unfit;
 mod upgrade;

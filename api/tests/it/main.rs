@@ -20,6 +20,7 @@ mod mesos;
 mod oddities;
 mod quotas;
 mod refusals;
+mod rotations;
 mod rewind;
 mod templates;
 mod tenancy;

@@ -45,6 +45,8 @@ impl Default for NodeState {
 /// A served API address; dropping it closes the listener and every connection.
 pub(crate) struct Endpoint {
     address: String,
+    /// What its nodes were told last.
+    told: String,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -67,11 +69,14 @@ struct Facts {
     api: Api,
     /// Addresses of the masters.
     masters: Vec<String>,
+    /// What the stack tells its nodes.
+    told: String,
 }
 
 /// Plays the nodes of a stack whose current action has this number.
 ///
-/// Nothing is played when nodes are not asked for, when the stack is no cluster's, or when its endpoint is up already.
+/// Nothing is played when nodes are not asked for, when the stack is no cluster's, or when its endpoint is up already
+/// and its nodes were told nothing since.
 /// The error is the stack's reason for failing.
 pub(crate) async fn play(shared: &Arc<Shared>, stack_id: &str, sequence: u64) -> Result<Option<Endpoint>, String> {
     let (facts, patience) = {
@@ -103,7 +108,9 @@ fn facts(world: &World, stack_id: &str, sequence: u64) -> Option<Facts> {
     let parameters: &Map<String, Value> = &stack.level.parameters;
     let word = |name: &str| parameters.get(name).map(plain).unwrap_or_default();
     let api_address = stack.level.outputs.get("api_address").map(plain)?;
-    let serving = stack.endpoint.as_ref().is_some_and(|endpoint| endpoint.address == api_address);
+    let told = word("node_task");
+    let serving =
+        stack.endpoint.as_ref().is_some_and(|endpoint| endpoint.address == api_address && endpoint.told == told);
     let (api, masters) = kind(&stack.level.outputs);
     let anonymous = word("cluster_uuid").is_empty() && api != Api::Mesos(true);
     if anonymous || api_address.is_empty() || serving {
@@ -119,6 +126,7 @@ fn facts(world: &World, stack_id: &str, sequence: u64) -> Option<Facts> {
         api_address,
         api,
         masters,
+        told,
     })
 }
 
@@ -143,7 +151,7 @@ fn kind(outputs: &Map<String, Value>) -> (Api, Vec<String>) {
 
 async fn bring_up(shared: &Arc<Shared>, stack_id: &str, facts: &Facts) -> Result<Endpoint, String> {
     let cluster = |api| Cluster { shared: Arc::downgrade(shared), stack_id: stack_id.to_owned(), api };
-    let mut endpoint = Endpoint { address: facts.api_address.clone(), tasks: Vec::new() };
+    let mut endpoint = Endpoint { address: facts.api_address.clone(), told: facts.told.clone(), tasks: Vec::new() };
     if let Api::Mesos(_) = facts.api {
         for (number, master) in facts.masters.iter().enumerate() {
             let listener = listen(master, MESOS).await?;
@@ -158,6 +166,8 @@ async fn bring_up(shared: &Arc<Shared>, stack_id: &str, facts: &Facts) -> Result
     let host = url.host_str().unwrap_or_default().to_owned();
     let port = url.port_or_known_default().unwrap_or(6443);
     let acceptor = if facts.tls { Some(certificate::obtain(shared.http()?, facts, &host).await?) } else { None };
+    // Whatever its nodes were told, they have got their certificates anew; who served with the old ones goes first.
+    drop(shared.world().stacks.get_mut(stack_id).and_then(|stack| stack.endpoint.take()));
     let listener = listen(&host, port).await?;
     endpoint.tasks.push(shared.runtime.spawn(server::serve(listener, acceptor, cluster(facts.api.clone()))));
     Ok(endpoint)

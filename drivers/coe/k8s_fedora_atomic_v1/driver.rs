@@ -6,7 +6,7 @@
 use domain::{Cluster, Error, NodeGroup, Role};
 
 use crate::{
-    Check, Driver, Input, Label, NodeGroups, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
+    Check, Driver, Input, Label, NodeGroups, Order, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
     nodegroup::{self, Workers},
     params::{self, Put},
     registry::{K8S_FEDORA_ATOMIC_V1, K8S_FEDORA_ATOMIC_V1_NODEGROUP},
@@ -75,6 +75,14 @@ impl Driver for K8sFedoraAtomic {
 
     fn monitor(&self) -> Option<&'static dyn crate::Monitor> {
         Some(&crate::monitor::Kubernetes)
+    }
+
+    fn takes_orders(&self) -> bool {
+        true
+    }
+
+    fn order(&self, input: &Input<'_>, order: &Order<'_>) -> Result<StackRequest, Error> {
+        Ok(params::patch(input, order.parameters()))
     }
 
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {

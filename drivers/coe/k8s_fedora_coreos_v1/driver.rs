@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 use domain::{Cluster, Error, NodeGroup, Role};
 
 use crate::{
-    Check, Driver, Form, Input, Label, NodeGroups, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
+    Check, Driver, Form, Input, Label, NodeGroups, Order, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
     nodegroup::{self, Workers},
     params::{self, Parameters, Put},
     registry::{K8S_FEDORA_COREOS_V1, K8S_FEDORA_COREOS_V1_NODEGROUP},
@@ -112,6 +112,14 @@ impl Driver for K8sFedoraCoreos {
 
     fn resize(&self, input: &Input<'_>) -> Result<StackRequest, Error> {
         Ok(params::patch(input, kubernetes::resize(input)?))
+    }
+
+    fn takes_orders(&self) -> bool {
+        true
+    }
+
+    fn order(&self, input: &Input<'_>, order: &Order<'_>) -> Result<StackRequest, Error> {
+        Ok(params::patch(input, order.parameters()))
     }
 
     fn node_groups(&self) -> Option<&'static dyn NodeGroups> {

@@ -3,5 +3,6 @@
 mod flags;
 mod manifests;
 mod node;
+mod orders;
 mod rules;
 mod scripts;

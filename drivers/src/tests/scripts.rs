@@ -151,7 +151,14 @@ fn scripts_read_what_the_parameter_file_has() {
             .flat_map(|line| line.split_whitespace().map(|word| word.trim_start_matches('"')))
             .filter_map(|word| word.split_once('=').map(|(name, _)| name.trim_end_matches('+')))
             .collect();
-        let allowed = ["FLANNEL_SUBNET", "FLANNEL_MTU", "FLANNEL_KEY", "KUBECTL", "FLANNEL_NETWORK_SUBNETLEN"];
+        let allowed = [
+            "FLANNEL_CERTIFICATE",
+            "FLANNEL_SUBNET",
+            "FLANNEL_MTU",
+            "FLANNEL_KEY",
+            "KUBECTL",
+            "FLANNEL_NETWORK_SUBNETLEN",
+        ];
         for name in read_names(&text) {
             assert!(
                 known.contains(name.as_str()) || allowed.contains(&name.as_str()),

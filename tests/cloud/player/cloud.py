@@ -57,6 +57,13 @@ class View:
         """All servers of all projects with their user data."""
         return self.get("compute", "/servers/detail?all_tenants=1", microversion="2.3")["servers"]
 
+    def metadata(self, server):
+        """What Nova's metadata service tells a server about itself; nothing of one that is gone."""
+        try:
+            return self.get("compute", f"/servers/{server}/metadata")["metadata"]
+        except LookupError:
+            return {}
+
     def regions(self):
         return {region["id"] for region in self.get("identity", "/regions")["regions"]}
 

@@ -73,6 +73,9 @@ class Coe:
         """Whether something that the scripts have started is still to take effect."""
         return False
 
+    def renew(self):
+        """Serves with what the node has now, after it was told something."""
+
     def is_sound(self):
         """Judges the certificates once; nobody is told that a node is well before that."""
         with self.node.lock:
@@ -107,6 +110,8 @@ class Coe:
         """The server is gone."""
 
     def answer_metadata(self, method, path, host, body, subject):
+        if path == "/openstack/latest/meta_data.json":
+            return 200, {"uuid": self.node.server["id"], "meta": self.node.told()}
         address = self.node.facts.floating_address
         return (200, address) if path == "/latest/meta-data/public-ipv4" and address else (404, "not found")
 

@@ -142,6 +142,12 @@ class KubernetesOnCoreOS(Kubernetes):
         if root.is_active("kube-apiserver") and not self.api.began:
             self.api.begin(self.api_context())
 
+    def renew(self):
+        """Who comes from now on is met with the files as they are now."""
+        if self.node.role == "master" and self.api.began:
+            self.etcd.context = self.etcd_context()
+            self.api.context = self.api_context()
+
     def option(self, name):
         return self.arguments("kube-apiserver").get(name)
 

@@ -144,6 +144,12 @@ class Kubernetes(Coe):
             if root.is_active("kube-apiserver") and not self.api.began:
                 self.api.begin(self.api_context())
 
+    def renew(self):
+        """Who comes from now on is met with the files as they are now."""
+        if self.node.role == "master" and self.api.began:
+            self.etcd.context = etcd.context(self.node.root)
+            self.api.context = self.api_context()
+
     def option(self, name):
         """An argument of the API server; None when it is not there."""
         found = re.search(rf"--{name}=([^\s\"]+)", self.node.root.read("etc/kubernetes/apiserver"))

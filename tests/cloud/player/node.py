@@ -19,6 +19,9 @@ SCRIPT_SECONDS = 900
 POLL_SECONDS = 1
 ATTACH_SECONDS = 3
 SIGNAL_SECONDS = 60
+ORDER_SECONDS = 3
+# The script that a node of Kubernetes keeps for what it is told later.
+ORDERS = "/usr/local/libexec/magnum-orders"
 # Parameters that hold a volume's id, in the order of the devices.
 VOLUMES = ["DOCKER_VOLUME", "ETCD_VOLUME"]
 
@@ -139,6 +142,23 @@ class Node:
         if not self.ended.is_set():
             self.note(status="finished", code=0)
             self.afterwards()
+            self.obey()
+
+    def told(self):
+        """The metadata of its server, as Nova has them now."""
+        return self.view.metadata(self.server["id"])
+
+    def obey(self):
+        """Has a node that is made look at what its server's metadata tell, whenever they change, and serves with what came of it."""
+        done = ""
+        while not self.ended.wait(ORDER_SECONDS):
+            task = self.told().get("magnum_task", "")
+            if task in ("", done) or not self.root.file(ORDERS).exists():
+                continue
+            if self.watch(self.root.run(f"exec /bin/bash {ORDERS}", self.folder / "log")) == 0:
+                done = task
+                self.coe.renew()
+                self.note(task=task)
 
     def watch(self, process):
         """Does what the machine does while a script runs; its exit status in the end."""

@@ -22,7 +22,8 @@ outside() {
 
 # What systemd knows: the units of the image, and those that somebody wrote.
 unit() {
-    grep -qxF "$1" "$state/units" || [ -s "/etc/systemd/system/$1.service" ]
+    grep -qxF "$1" "$state/units" || [ -s "/etc/systemd/system/$1.service" ] ||
+        [[ $1 == *.timer && -s /etc/systemd/system/$1 && -s /etc/systemd/system/${1%.timer}.service ]]
 }
 
 # What a service needs before it starts, and what it does that nobody outside does for it.
@@ -86,6 +87,16 @@ podman() {
 
 # kubectl --server URL apply -f FILE; with a kubeconfig also get --raw PATH and label --overwrite node NAME LABEL
 kubectl() {
+    case " $* " in
+        *" get configmap "*) [ "$1" != --kubeconfig ] || cat /etc/kubernetes/certs/ca.crt ;;
+        *" get secrets "*) base64 -w0 /etc/kubernetes/certs/ca.crt ;;
+        *" get deployments,daemonsets "*) printf 'deployment.apps/coredns\n' ;;
+        *" patch "*) [[ $* == *magnum.openstack.org/authority* ]] || refuse "only the authority is known" ;;
+        *) kubectl_made "$@" ;;
+    esac
+}
+
+kubectl_made() {
     if [ "$1" = --kubeconfig ]; then
         [ -s "$2" ] || refuse "stat $2: no such file or directory"
         with_kubeconfig "$@"

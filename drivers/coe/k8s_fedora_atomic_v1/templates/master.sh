@@ -135,6 +135,22 @@ start_control_plane() {
     retry 40 is_api_healthy || fail "the API server is not healthy"
 }
 
+# Masters take turns, so that etcd keeps its majority.
+use_certificates() {
+    sleep "$((NODE_INDEX * 30))"
+    if ! is_true "$TLS_DISABLED"; then
+        etcd_tls >/dev/null
+    fi
+    start_services etcd
+    retry 40 is_etcd_healthy || fail "etcd is not healthy with the new certificates"
+    start_services kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy
+    retry 40 is_api_healthy || fail "the API server is not healthy with the new certificates"
+    if [[ $NODE_INDEX == 0 ]]; then
+        optional apply_calico
+        renew_pods
+    fi
+}
+
 # What a cluster has only once comes from its first master.
 apply_extras() {
     if [[ $NODE_INDEX != 0 ]]; then
@@ -166,4 +182,5 @@ step "kube-proxy" configure_kube_proxy "$(api_url 127.0.0.1)"
 step "Kubernetes configuration" write_kubernetes_config
 step "control plane" start_control_plane
 apply_extras
+step "orders" watch_orders
 step "report" report SUCCESS "the API answers and etcd is healthy"

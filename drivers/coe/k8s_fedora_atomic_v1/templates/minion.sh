@@ -44,6 +44,15 @@ start_node() {
     start_services docker kubelet kube-proxy
 }
 
+use_certificates() {
+    if [[ -d /etc/flanneld/certs ]]; then
+        cp -p "$CERTIFICATES"/{ca.crt,"$FLANNEL_CERTIFICATE".{crt,key}} /etc/flanneld/certs/
+        start_services flanneld
+    fi
+    start_services kubelet kube-proxy
+    wait_until_ready
+}
+
 step "CA of the cloud" install_openstack_ca
 step "SELinux" set_selinux_mode
 step "host name" set_host_name
@@ -60,4 +69,5 @@ step "node exporter" run_node_exporter
 step "node" start_node
 step "registry" optional configure_registry
 step "readiness" wait_until_ready
+step "orders" watch_orders
 step "report" report SUCCESS "the node is Ready"

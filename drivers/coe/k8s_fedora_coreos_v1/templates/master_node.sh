@@ -16,6 +16,19 @@ apply_roles() {
     roles_manifest | apply roles
 }
 
+# Masters take turns, so that etcd keeps its majority.
+use_certificates() {
+    sleep "$((NODE_INDEX * 30))"
+    start_services etcd
+    retry 40 is_etcd_healthy || fail "etcd is not healthy with the new certificates"
+    start_services kube-apiserver kube-controller-manager kube-scheduler
+    retry 40 is_api_ready || fail "the API server is not ready with the new certificates"
+    start_services kubelet kube-proxy
+    if [[ $NODE_INDEX == 0 ]]; then
+        renew_pods
+    fi
+}
+
 # wanted SWITCH COMMAND...
 wanted() {
     if is_true "$1"; then
@@ -51,6 +64,7 @@ run_master() {
     step "services" start_control_plane
     step "role" retry 30 name_role
     apply_extras
+    step "orders" watch_orders
     step "report" report SUCCESS "the API answers and etcd is healthy"
 }
 

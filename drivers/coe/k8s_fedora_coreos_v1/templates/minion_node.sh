@@ -7,6 +7,11 @@ install_certificates() {
     node_certificates
 }
 
+use_certificates() {
+    start_services kubelet kube-proxy
+    wait_until_ready
+}
+
 run_minion() {
     local url
     url=$(api_url "$KUBE_API_PRIVATE_ADDRESS")
@@ -19,6 +24,7 @@ run_minion() {
     step "registry" run_registry
     step "services" start_services containerd kubelet kube-proxy
     step "readiness" wait_until_ready
+    step "orders" watch_orders
     step "report" report SUCCESS "the node is Ready"
 }
 

@@ -137,9 +137,14 @@ impl Node {
 
     /// Runs the node's script, as the unit does, and answers whether it went well and what it logged.
     pub(super) fn boot(&self) -> (bool, String) {
+        self.run("/usr/local/libexec/magnum-node")
+    }
+
+    /// Runs a script of the node, and answers whether it went well and what it logged.
+    pub(super) fn run(&self, script: &str) -> (bool, String) {
         let path = std::env::var("PATH").unwrap();
         let output = Command::new("bash")
-            .arg(self.path("/usr/local/libexec/magnum-node"))
+            .arg(self.path(script))
             .env_clear()
             .env("PATH", format!("{}:{path}", self.root.join("bin").display()))
             .env("ROOT", &self.root)

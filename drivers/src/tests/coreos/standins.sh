@@ -23,6 +23,15 @@ served() {
     printf '%s' "$file"
 }
 
+# Both authorities while one takes the place of the other.
+shown() {
+    if [[ -e $ROOT/both.crt ]]; then
+        printf '%s' "$ROOT/both.crt"
+    else
+        printf '%s' "$ROOT/authority.crt"
+    fi
+}
+
 sign() {
     printf '%b' "$(sed -n 's/.*"csr":"\([^"]*\)".*/\1/p' <<<"$1")" >"$ROOT/asked.csr"
     /usr/bin/openssl x509 -req -in "$ROOT/asked.csr" -CA "$ROOT/authority.crt" -CAkey "$ROOT/authority.key" -CAcreateserial \
@@ -35,11 +44,12 @@ answer() {
     case $url in
         */auth/tokens) cat >/dev/null && printf 'HTTP/1.1 201 Created\r\nX-Subject-Token: fresh\r\n\r\n' ;;
         */signal) cat >>"$ROOT/signals" && printf 200 ;;
-        */certificates/*) printf '{"pem": "%s"}' "$(awk '{printf "%s\\n", $0}' "$ROOT/authority.crt")" ;;
+        */certificates/*) printf '{"pem": "%s"}' "$(awk '{printf "%s\\n", $0}' "$(shown)")" ;;
         */certificates) sign "$(cat)" ;;
         *.sha256) printf '%s  some-name\n' "$(sha256sum <"$(served "${url%.sha256}")" | cut -d' ' -f1)" ;;
         http://127.0.0.1:2381/health) printf '{"health":"true"}' ;;
         */api/v1/nodes/*) printf '{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}' ;;
+        http://169.254.169.254/openstack/*) cat "$ROOT/metadata" 2>/dev/null || return 22 ;;
         http://169.254.169.254/*) return 22 ;;
         *) cp "$(served "$url")" "$output" ;;
     esac
@@ -58,6 +68,8 @@ case $name in
     kubectl)
         case " $* " in
             *" --raw "*) printf ok ;;
+            *" configmap "*) cat "$ROOT/etc/kubernetes/certs/ca.crt" ;;
+            *" deployments,daemonsets "*) printf 'deployment.apps/coredns\ndaemonset.apps/flannel\n' ;;
             *" apply "*)
                 there=("$ROOT"/applied/*)
                 [[ -e ${there[0]} ]] || there=()

@@ -1,0 +1,49 @@
+//! Replacing what a cluster is trusted by: `PATCH /v1/certificates/{ident}`.
+//!
+//! It reaches into the nodes of a cluster that runs, so it is an operation, accepted as a resize is.
+
+use actix_web::{HttpRequest, HttpResponse};
+use domain::{Error, OperationKind, Result, Rule};
+use serde_json::json;
+use store::ClusterRecord;
+
+use crate::{
+    body::NoBody,
+    cluster_type,
+    clusters::ClusterId,
+    ctx::{Ctx, Named},
+    nodegroups::template_of,
+    problem::Problem,
+    query::Query,
+};
+
+/// Replace a cluster's certificate authority.
+#[utoipa::path(
+    patch, path = "/v1/certificates/{ident}", tag = "certificates", responses((status = 202, body = ClusterId))
+)]
+pub(crate) async fn rotate_ca(
+    ctx: Ctx,
+    named: Named,
+    request: HttpRequest,
+    _: NoBody,
+) -> Result<HttpResponse, Problem> {
+    Query::read(&request, &[])?;
+    let record = ctx.cluster(&named.0, Rule::CertificateRotateCa, None).await?;
+    if template_of(&record)?.tls_disabled {
+        let text = "Rotating the CA certificate of a non-TLS cluster is not supported";
+        return Err(Error::invalid(text).into());
+    }
+    accept(&ctx, &record, OperationKind::RotateCa).await
+}
+
+/// Stores the operation, where there are nodes that can hear of it.
+async fn accept(ctx: &Ctx, record: &ClusterRecord, kind: OperationKind) -> Result<HttpResponse, Problem> {
+    let driver = cluster_type::driver_of(template_of(record)?, ctx.options())?;
+    if !driver.takes_orders() {
+        return Err(drivers::no_orders(driver.name()).into());
+    }
+    let operation = ctx.operation(kind, &record.cluster, json!({}))?;
+    let accepted = ctx.store().accept_rotation(&operation).await?;
+    ctx.ring(&accepted.operation_id).await;
+    Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid.clone() }))
+}

@@ -1,0 +1,73 @@
+"""A cluster whose authority is replaced while it runs: `openstack coe ca rotate`, on every driver that can."""
+
+import subprocess
+
+import pytest
+from cli import Refused
+from test_life import kubernetes_get
+
+END = "-----END CERTIFICATE-----\n"
+
+
+def authorities(cli, name):
+    """The certificates that `ca show` prints, newest first."""
+    shown = cli.coe("ca", "show", name)
+    return [part + END for part in shown.split(END) if "BEGIN CERTIFICATE" in part]
+
+
+def opens(story, cli, folder):
+    """A configuration that is made now opens the API as the nodes serve it now."""
+    folder.mkdir()
+    cli.coe("cluster", "config", story.name, "--dir", folder, "--output-certs")
+    assert kubernetes_get(folder, story.record("master", 0), "/healthz") == "ok"
+
+
+def is_refused(story, folder):
+    record = story.record("master", 0)
+    done = subprocess.run(
+        ["curl", "--silent", "--fail", "--noproxy", "*", "--max-time", "30", "--connect-to", f"::{record['api']}",
+         "--cacert", folder / "ca.pem", story.ask()["api_address"] + "/healthz"],
+        capture_output=True, text=True, check=False,
+    )
+    return done.returncode == 60
+
+
+@pytest.mark.parametrize("distro", ["atomic", "coreos"])
+def test_rotate(tell, cloud, cli, tmp_path, distro):
+    story = tell(f"rotate-{distro}")
+    story.make_template(cloud, "--network-driver", "flannel", image=f"fedora-{distro}-latest")
+    story.create("--node-count", "2")
+    story.complete()
+    servers = {name: server.id for name, server in story.servers().items()}
+    [old] = authorities(cli, story.name)
+    opens(story, cli, tmp_path / "before")
+
+    cli.coe("ca", "rotate", story.name)
+    assert story.ask()["status"] == "UPDATE_IN_PROGRESS"
+    story.until(lambda: len(authorities(cli, story.name)) == 2, "both authorities")
+    both = authorities(cli, story.name)
+    assert both[1] == old
+    story.complete("UPDATE")
+
+    assert authorities(cli, story.name) == both[:1]
+    assert {name: server.id for name, server in story.servers().items()} == servers, "no server was replaced"
+    for record in story.records():
+        number, kind, _ = record["task"].split(" ")
+        assert (number, kind) == ("3", "certificates"), record
+    opens(story, cli, tmp_path / "after")
+    assert is_refused(story, tmp_path / "before"), "the old authority does not vouch for the API any more"
+
+    # A node that is made later has heard of nothing and is told everything.
+    cli.coe("cluster", "update", story.name, "--node-count", "3")
+    story.complete("UPDATE")
+    story.delete()
+
+
+def test_drivers_that_cannot(tell, cloud, cli):
+    story = tell("rotate-swarm")
+    story.make_template(cloud, coe="swarm-mode")
+    story.create("--node-count", "1")
+    with pytest.raises(Refused, match="swarm_fedora_atomic_v2"):
+        cli.coe("ca", "rotate", story.name)
+    story.wait("CREATE_COMPLETE")
+    story.delete()
