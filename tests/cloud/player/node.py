@@ -66,6 +66,7 @@ class Node:
         self.parameters = {}
         self.ended = threading.Event()
         self.lock = threading.Lock()
+        self.connecting = threading.Lock()
         self.record = {"id": server["id"], "name": self.name, "role": self.role, "status": "waiting", "findings": []}
         self.thread = threading.Thread(target=self.live, daemon=True, name=self.name)
 
@@ -188,11 +189,12 @@ class Node:
             self.ended.wait(POLL_SECONDS / 2)
 
     def connect(self):
-        own = [f"{address}:127.0.0.1:{listener.port}" for address, listener in self.coe.own()]
-        text = "".join(f'connect-to = "{one}"\n' for one in [*own, *self.cluster.connections()])
-        if self.root.read("run/node/connect") != text:
-            self.root.write("run/node/connect.new", text)
-            (self.root.path / "run/node/connect.new").rename(self.root.path / "run/node/connect")
+        with self.connecting:
+            own = [f"{address}:127.0.0.1:{listener.port}" for address, listener in self.coe.own()]
+            text = "".join(f'connect-to = "{one}"\n' for one in [*own, *self.cluster.connections()])
+            if self.root.read("run/node/connect") != text:
+                self.root.write("run/node/connect.new", text)
+                (self.root.path / "run/node/connect.new").rename(self.root.path / "run/node/connect")
 
     def attach(self):
         """Volumes appear when Cinder says that they are attached to this server."""

@@ -101,6 +101,8 @@ class Swarm(Coe):
     def curl(self, words, *more):
         """A call with the node's own files, by the way its curl goes; its answer, None when there is none."""
         found = options(words)
+        # Others may have come since this node's own scripts ended.
+        self.node.connect()
         root = self.node.root
         files = [root.file(found[name]) for name in ("cacert", "cert", "key")]
         done = subprocess.run(
