@@ -62,8 +62,9 @@ def start():
 
 def systemctl(action, *units):
     for unit in units:
-        if unit not in ("NetworkManager", "containerd") and not (UNITS / f"{unit}.service").exists():
-            sys.exit(f"Unit {unit}.service not found.")
+        file = unit if unit.endswith(".timer") else f"{unit}.service"
+        if unit not in ("NetworkManager", "containerd") and not (UNITS / file).exists():
+            sys.exit(f"Unit {file} not found.")
         if unit == "etcd" and action == "restart":
             stop()
             start()
