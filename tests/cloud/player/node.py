@@ -122,8 +122,8 @@ class Node:
 
     def run(self, kind, data):
         with self.lock:
-            # Servers are named after their cluster, whatever the node is told of it.
-            name = re.sub(r"-[a-z]+-\d+$", "", self.name)
+            # Further node groups are stacks of their own, with servers that are not named after the cluster.
+            name = self.parameters.get("CLUSTER_UUID") or re.sub(r"-[a-z]+-\d+$", "", self.name)
             self.cluster = self.clusters.setdefault(name, Cluster())
             self.root.build(kind.image, data, self.facts.address)
             self.root.write("etc/pki/tls/certs/ca-bundle.crt", self.internet.authority)

@@ -101,8 +101,11 @@ def hidden(name, value):
 
 
 def cluster_uuid(value, parameters, facts):
-    short = value.replace("-", "")[:12]
-    return short not in facts.server["name"] and f"the server is called {facts.server['name']}"
+    """Servers are named after their cluster or, in further node groups, after the group; the cluster's user always is."""
+    if value.replace("-", "")[:12] in facts.server["name"]:
+        return None
+    user = facts.cloud.user(parameters["TRUSTEE_USER_ID"])["name"] if "TRUSTEE_USER_ID" in parameters else ""
+    return not user.startswith(value) and f"the server is called {facts.server['name']} and the cluster's user {user!r}"
 
 
 def instance_name(value, parameters, facts):
