@@ -230,6 +230,31 @@ fn a_join_under_way_is_left_alone() {
     assert!(text.starts_with("/swarm/leave?force=1 \n"), "{text}");
 }
 
+/// A dead manager may be a member of raft or, when its attempt to join came to nothing, none.
+#[test]
+fn dead_nodes_of_the_same_name_are_forgotten_one_by_one() {
+    let list = r#"
+docker() { printf 'n1\n'; }
+manager_cli() {
+    case $* in
+        "node ls "*) printf 'n1 n7 n8 n9' ;;
+        "node inspect "*) printf "$INSTANCE_NAME "'%s\n' "n1 manager" "n7 manager" "n8 manager" "n9 worker" ;;
+        *" n7") [[ $2 == rm && ${member:-} != n7 ]] ;;
+    esac || { printf 'refused: %s\n' "$*" >&3; return 1; }
+    [[ $2 == ls || $2 == inspect ]] || printf 'done: %s\n' "$*" >&3
+}
+"#;
+    let called = |member: &str| {
+        let text = on_master(&format!("{list}{member}forget_predecessors && echo all || echo again"));
+        let calls: Vec<_> = text.lines().filter(|line| !line.starts_with("log: ")).map(str::to_owned).collect();
+        calls.join(", ")
+    };
+    let others = "done: node demote n8, done: node rm --force n8, done: node rm --force n9";
+    assert_eq!(called(""), format!("refused: node demote n7, done: node rm --force n7, {others}, all"));
+    let kept = format!("refused: node demote n7, refused: node rm --force n7, {others}, again");
+    assert_eq!(called("member=n7; "), kept, "the failure of one stops no other");
+}
+
 #[test]
 fn a_master_of_a_swarm_without_load_balancer_knocks_at_the_others() {
     assert_eq!(on_master("entrances"), "10.0.0.100\n10.0.0.6\n10.0.0.7\n");

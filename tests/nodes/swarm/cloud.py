@@ -59,8 +59,9 @@ class Cloud:
 
     def client(self, *words, seconds=120):
         """The real client, as the user."""
+        shell = {"SHELL": "/bin/bash"}  # which `cluster config` insists on, to say how its result is used
         done = subprocess.run(
-            ["openstack", *words], env=os.environ | self.user, capture_output=True, text=True, timeout=seconds, check=False,
+            ["openstack", *words], env=shell | os.environ | self.user, capture_output=True, text=True, timeout=seconds, check=False,
         )
         if done.returncode != 0:
             raise AssertionError(f"openstack {' '.join(words)}: {done.stdout}{done.stderr}")

@@ -122,16 +122,18 @@ predecessors() {
         sed -n "/ $own /d; s/^$INSTANCE_NAME //p"
 }
 
-# forget_predecessors: a manager is no member of the majority any more before it goes.
+# forget_predecessors: a manager is no member of the majority any more before it goes. One that never became a member, or
+# is none since an earlier run, cannot be demoted; a member that is still one is kept by `node rm`, and tried again later.
 forget_predecessors() {
-    local list id role
+    local list id role left=0
     list=$(predecessors) || return 1
     while read -r id role; do
         [[ -n $id ]] || continue
         log "node $id of the same name is gone for good"
-        if [[ $role == manager ]]; then
-            manager_cli node demote "$id" >/dev/null || return 1
+        if [[ $role == manager ]] && ! manager_cli node demote "$id" >/dev/null; then
+            log "node $id cannot be demoted: it may be no member"
         fi
-        manager_cli node rm --force "$id" >/dev/null || return 1
+        manager_cli node rm --force "$id" >/dev/null || left=1
     done <<<"$list"
+    return "$left"
 }
