@@ -22,6 +22,8 @@ SCRIPT = "#!/bin/bash\nexec /bin/bash /usr/local/libexec/magnum-node\n"
 class CoreosMachine(Machine):
     """One server that runs."""
 
+    logged = ["user-data", "etcd"]
+
     def build(self, user_data):
         super().build(SCRIPT)
         self.user_data = user_data

@@ -10,6 +10,8 @@ from .network import Network
 class Cluster:
     """Follows the cloud in a thread of its own, until it is ended."""
 
+    machine = Machine
+
     def __init__(self, cloud, folder):
         self.cloud = cloud
         self.folder = folder
@@ -46,7 +48,7 @@ class Cluster:
     def boot(self, name, address, data):
         short = name.split("-", 2)[-1]
         space = self.network.join(short, address)
-        machine = Machine(short, self.folder / short, space, self.network.prefix + "nodes")
+        machine = self.machine(short, self.folder / short, space, self.network.prefix + "nodes")
         machine.build(data)
         machine.boot()
         machine.address, machine.server_name = address, name
@@ -77,16 +79,15 @@ class Cluster:
     def logs(self):
         """For a failure: the last lines of what each machine said."""
         for machine in self.machines.values():
-            for kind in ["user-data", "dockerd"]:
+            for kind in machine.logged:
                 path = machine.root / "var/log" / kind
                 if path.exists():
                     yield f"--- {machine.name} {kind}\n" + "\n".join(path.read_text(errors="replace").splitlines()[-25:])
 
     def replace(self, machine):
         """The server is made anew, as Heat does it: the same name, address and user data, and nothing else left."""
-        data = (machine.root / "var/lib/cloud/user-data").read_text()
         machine.kill()
-        machine.build(data)
+        machine.build(machine.user_data)
         machine.boot()
 
     def end(self):

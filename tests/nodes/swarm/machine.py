@@ -57,6 +57,8 @@ exec /usr/bin/env -i PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/roo
 class Machine:
     """One server that runs."""
 
+    logged = ["user-data", "dockerd"]
+
     def __init__(self, name, folder, space, cgroup):
         self.name = name
         self.folder = Path(folder)
@@ -66,6 +68,7 @@ class Machine:
         self.process = None
 
     def build(self, user_data):
+        self.user_data = user_data
         shutil.rmtree(self.root, ignore_errors=True)
         for folder in [*FOLDERS, "var/log"]:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
