@@ -14,11 +14,18 @@ die() {
     exit 1
 }
 
+# is_installed PACKAGE|PACKAGE...: one of them is.
+is_installed() {
+    local names
+    IFS='|' read -ra names <<<"$1"
+    dpkg-query -W -f '${db:Status-Abbrev}\n' "${names[@]}" 2>/dev/null | grep -q '^ii'
+}
+
 # Package scripts are kept from starting daemons; what they enable for the next boot is disabled again.
 install_packages() {
     local missing=() package policy=/usr/sbin/policy-rc.d own_policy=no log result=0
     for package in "$@"; do
-        dpkg-query -W -f '${db:Status-Abbrev}' "$package" 2>/dev/null | grep -q '^ii' || missing+=("$package")
+        is_installed "$package" || missing+=("${package%%|*}")
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     say "nodes: installing ${missing[*]}"

@@ -1,5 +1,6 @@
 """The story: etcd on three masters begins, refuses strangers, loses members one after another, and gets them back."""
 
+import base64
 import json
 import os
 import shutil
@@ -8,7 +9,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from swarm.client import until
+import yaml
+from swarm.client import Client, certificate_of_another_authority, until
 from swarm.cloud import Cloud
 
 from .cluster import Kubernetes
@@ -29,6 +31,7 @@ class Story:
         self.folder = folder
         self.cloud = Cloud(folder)
         self.cluster = Kubernetes(self.cloud, folder)
+        self.client = None
 
     def create(self):
         self.cloud.client(
@@ -78,6 +81,60 @@ class Story:
                 assert name in self.etcd(machine, "get", f"/from/{name}"), f"{machine.name} does not know what {name} wrote"
         tell(f"members: {sorted(wanted)}; each reads what the others wrote")
 
+    def open_with_kubectl(self):
+        """The configuration of `coe cluster config` and all that nodes have, used by the real kubectl."""
+        self.client = Client(self.cloud, self.cluster.network, self.folder, NAME)
+        config = self.client.folder / "config"
+        opened = [("coe cluster config", *self.kubectl(self.client, config), "admin", "system:masters")]
+        worker = self.cluster.named("minion-0")
+        for machine, name, user, group in [
+            *((self.cluster.named("master-0"), name, user, group) for name, user, group in [
+                ("admin", "magnum:{}", "system:masters"), ("controller-manager", "system:kube-controller-manager", ""),
+                ("scheduler", "system:kube-scheduler", ""),
+            ]),
+            *((machine, name, user, group) for machine in [self.cluster.named("master-1"), worker] for name, user, group in [
+                ("kubelet", "system:node:{}", "system:nodes"), ("proxy", "system:kube-proxy", "system:node-proxier"),
+            ]),
+        ]:
+            seen = self.kubectl(machine, f"/etc/kubernetes/{name}.conf")
+            opened.append((f"{name}.conf of {machine.name}", *seen, user.format(machine.server_name), group))
+        for what, user, groups, *wanted in opened:
+            assert [user, groups] == wanted, f"{what}: {user} of {groups}"
+            tell(f"kubectl with {what}: {user}{' of ' * bool(groups)}{groups}")
+        self.refuse_kubectl(config)
+
+    def kubectl(self, machine, config):
+        """Whom the API server of the cluster sees, with a kubeconfig."""
+        status, text = machine.run("/usr/bin/kubectl", f"--kubeconfig={config}", "get", "--raw", "/whoami")
+        assert status == 0, f"{config}: {text}"
+        seen = json.loads(text)
+        return seen["user"], seen["groups"]
+
+    def refuse_kubectl(self, config):
+        key, certificate = (file.read_bytes() for file in certificate_of_another_authority(self.folder))
+        text = config.read_text()
+
+        def changed(name, **fields):
+            """The configuration with other certificates in it."""
+            whole = yaml.safe_load(text)
+            for part in [whole["clusters"][0]["cluster"], whole["users"][0]["user"]]:
+                for field in [field for field in part if field in fields]:
+                    part[field] = base64.b64encode(fields[field]).decode() if fields[field] else ""
+            path = self.client.folder / name
+            path.write_text(yaml.safe_dump(whole))
+            assert whole != yaml.safe_load(text), f"{name}: {text}"
+            return path
+        pair = ["client-certificate-data", "client-key-data"]
+        nobody = changed("nobody", **dict.fromkeys(pair, b""))
+        other = changed("other", **dict(zip(pair, [certificate, key], strict=True)))
+        fooled = changed("fooled", **{"certificate-authority-data": certificate})
+        for what, path, said in [("without a certificate", nobody, "enter Username"),
+                                 ("with a certificate of another authority", other, "tls: "),
+                                 ("that trusts another authority", fooled, "x509: ")]:
+            status, answer = self.client.run("/usr/bin/kubectl", f"--kubeconfig={path}", "get", "--raw", "/whoami")
+            assert status != 0 and said in answer, f"{what}: {status} {answer}"
+            tell(f"kubectl {what} is refused: {answer.strip().splitlines()[-1]}")
+
     def refuse_strangers(self):
         """No certificate, another authority's, and certificates of the cluster's own authority that are no master's."""
         master, worker = self.cluster.named("master-0"), self.cluster.named("minion-0")
@@ -89,9 +146,7 @@ class Story:
                 "-out", "/etc/kubernetes/certs/other.crt",
             )
             assert status == 0 and (folder / "other.crt").exists(), text
-        config = self.folder / "config"
-        config.mkdir()
-        self.cloud.client("coe", "cluster", "config", "--dir", str(config), "--output-certs", NAME)
+        config = self.client.folder
         certificates = worker.root / "etc/kubernetes/certs"
         shutil.copy(config / "cert.pem", certificates / "user.crt")
         shutil.copy(config / "key.pem", certificates / "user.key")
@@ -172,7 +227,7 @@ def tell_story(parts):
 
 
 def main():
-    tell_story([("create",), ("be_whole",), ("refuse_strangers",), ("run_again",), ("lose_and_replace", "master-1"),
+    tell_story([("create",), ("be_whole",), ("open_with_kubectl",), ("refuse_strangers",), ("run_again",), ("lose_and_replace", "master-1"),
                 ("be_whole",), ("lose_and_replace", "master-0"), ("be_whole",), ("delete",)])
     with tempfile.TemporaryDirectory(prefix="magnum-etcd-") as folder:
         wrapper = Path(folder) / "magnum"

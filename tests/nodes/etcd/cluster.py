@@ -6,9 +6,7 @@ from .machine import CoreosMachine
 
 
 class Kubernetes(Cluster):
-    """As for swarm, with machines of another kind, and one port on the load balancer that nobody here needs."""
+    """As for swarm, with machines of another kind and another number of ports on the load balancer."""
 
     machine = CoreosMachine
-
-    def balance(self, address, ports):
-        self.balanced = True
+    listeners = 1

@@ -1,16 +1,22 @@
 #!/usr/bin/python3
 """Stand-ins for what only a real machine has, each called under the name of its command.
 
-Promises: a restart of the unit etcd starts the real etcd with exactly the arguments that the unit gives to podman. Other
-units are noted and not started. curl is the real one, apart from downloads and from Kubernetes' API, which is not here.
+Promises: a restart of the unit etcd starts the real etcd with exactly the arguments that the unit gives to podman. One of
+the unit kube-apiserver starts a server that takes certificates, authority, tokens and port from the unit's arguments,
+serves nobody it does not know, and says whom it sees. Other units are noted and not started. curl is the real one, apart
+from downloads; kubectl is the real one where it asks for a path, and has nothing else to do.
 """
 
+import csv
 import gzip
 import hashlib
+import http.server
 import io
+import json
 import os
 import shlex
 import signal
+import ssl
 import subprocess
 import sys
 import tarfile
@@ -21,7 +27,8 @@ NAME = Path(sys.argv[0]).name
 WORDS = sys.argv[1:]
 UNITS = Path("/etc/systemd/system")
 DOWNLOADS = ("https://dl.k8s.io/", "https://github.com/")
-KUBECTL = "#!/bin/bash\n[[ $* != *--raw* ]] || printf ok\n"
+KUBECTL = "#!/bin/bash\n[[ $* != *--raw* ]] || exec /usr/bin/kubectl \"$@\"\n"
+NODE = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
 def running(pid):
@@ -31,8 +38,8 @@ def running(pid):
         return False
 
 
-def stop():
-    path = Path("/run/etcd.pid")
+def stop(unit):
+    path = Path(f"/run/{unit}.pid")
     if not path.exists():
         return
     pid = int(path.read_text())
@@ -45,19 +52,58 @@ def stop():
     path.unlink()
 
 
-def arguments():
-    text = (UNITS / "etcd.service").read_text().replace("\\\n", " ")
+def arguments(unit):
+    """What the unit gives to its program under podman."""
+    text = (UNITS / f"{unit}.service").read_text().replace("\\\n", " ")
     line = next(line for line in text.splitlines() if line.startswith("ExecStart="))
     words = [word.replace("%%", "%").replace("$$", "$") for word in shlex.split(line.removeprefix("ExecStart="))]
-    at = words.index("--entrypoint=/usr/local/bin/etcd")
+    at = words.index(f"--entrypoint=/usr/local/bin/{unit}")
     return words[at + 2:]
 
 
-def start():
-    with open("/var/log/etcd", "ab") as log:
-        process = subprocess.Popen(["/usr/bin/etcd", *arguments()], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+PROGRAMS = {"etcd": ["/usr/bin/etcd"], "kube-apiserver": [sys.executable, __file__, "serve"]}
+
+
+def start(unit):
+    with open(f"/var/log/{unit}", "ab") as log:
+        process = subprocess.Popen([*PROGRAMS[unit], *arguments(unit)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                    start_new_session=True)
-    Path("/run/etcd.pid").write_text(str(process.pid))
+    Path(f"/run/{unit}.pid").write_text(str(process.pid))
+
+
+def serve(words):
+    flags = dict(word.removeprefix("--").split("=", 1) for word in words)
+    with open(flags["token-auth-file"], newline="") as lines:
+        tokens = {token: (user, groups) for token, user, _, groups in csv.reader(lines)}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(flags["tls-cert-file"], flags["tls-private-key-file"])
+    context.load_verify_locations(flags["client-ca-file"])
+    context.verify_mode = ssl.CERT_OPTIONAL
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def identity(self):
+            """User and groups: the common name and the organisations of a certificate, or what the token file says."""
+            certificate = self.connection.getpeercert()
+            if certificate:
+                names = [pair for part in certificate["subject"] for pair in part]
+                return tuple(",".join(value for key, value in names if key == wanted)
+                             for wanted in ("commonName", "organizationName"))
+            return tokens.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
+
+        def do_GET(self):  # noqa: N802 - the name that the library wants
+            known = self.identity()
+            body = "ok" if self.path == "/readyz" else json.dumps(
+                NODE if self.path.startswith("/api/v1/nodes/") else {"user": known and known[0], "groups": known and known[1]})
+            self.send_response(200 if known else 401)
+            self.end_headers()
+            self.wfile.write((body if known else "Unauthorized").encode())
+
+    class Server(http.server.ThreadingHTTPServer):
+        def finish_request(self, request, address):
+            # Here, in the thread of the connection, so that a client that says nothing stops no other.
+            super().finish_request(context.wrap_socket(request, server_side=True), address)
+
+    Server(("", int(flags["secure-port"])), Handler).serve_forever()
 
 
 def systemctl(action, *units):
@@ -65,9 +111,9 @@ def systemctl(action, *units):
         file = unit if unit.endswith(".timer") else f"{unit}.service"
         if unit not in ("NetworkManager", "containerd") and not (UNITS / file).exists():
             sys.exit(f"Unit {file} not found.")
-        if unit == "etcd" and action == "restart":
-            stop()
-            start()
+        if unit in PROGRAMS and action == "restart":
+            stop(unit)
+            start(unit)
 
 
 def podman(action, *words):
@@ -92,9 +138,7 @@ def content(url):
 
 def curl(*words):
     url = next((word for word in words if word.startswith("http")), "")
-    if "/api/v1/nodes/" in url:
-        print('{"conditions": [{"type": "Ready", "status": "True"}]}')
-    elif url.startswith(DOWNLOADS) and url.endswith(".sha256"):
+    if url.startswith(DOWNLOADS) and url.endswith(".sha256"):
         print(hashlib.sha256(content(url.removesuffix(".sha256"))).hexdigest())
     elif url.startswith(DOWNLOADS):
         Path(words[words.index("--output") + 1]).write_bytes(content(url))
@@ -113,5 +157,8 @@ def hostnamectl(_, name):
 
 
 HERE = {"systemctl": systemctl, "curl": curl, "sleep": sleep, "hostnamectl": hostnamectl, "podman": podman}
-# The others have nothing to do.
-HERE.get(NAME, lambda *_: None)(*WORDS)
+if WORDS[:1] == ["serve"]:
+    serve(WORDS[1:])
+else:
+    # The others have nothing to do.
+    HERE.get(NAME, lambda *_: None)(*WORDS)

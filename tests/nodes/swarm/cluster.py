@@ -11,6 +11,7 @@ class Cluster:
     """Follows the cloud in a thread of its own, until it is ended."""
 
     machine = Machine
+    listeners = 2
 
     def __init__(self, cloud, folder):
         self.cloud = cloud
@@ -42,7 +43,7 @@ class Cluster:
             self.network.leave(machine.name)
             machine.remove()
         address, ports = self.cloud.balancer()
-        if address and not self.balanced and len(ports) == 2 and all(ports.values()):
+        if address and not self.balanced and len(ports) == self.listeners and all(ports.values()):
             self.balance(address, ports)
 
     def boot(self, name, address, data):
