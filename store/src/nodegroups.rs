@@ -61,6 +61,7 @@ fn pending_key(operation: &Operation) -> String {
         OperationKind::NodegroupUpdate => format!("{cluster}/{group}/u"),
         OperationKind::NodegroupDelete => format!("{cluster}/{group}/d"),
         OperationKind::RotateCa => format!("{cluster}/{}", operation.kind),
+        OperationKind::Upgrade => format!("{cluster}/{group}/v"),
         _ => format!("{cluster}/{}", operation.id),
     }
 }

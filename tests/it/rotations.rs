@@ -70,6 +70,25 @@ async fn an_authority_is_replaced_in_three_turns_of_all_nodes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_is_asked_for_during_a_rotation_comes_after_it() {
+    let world = World::new().await;
+    world.template().await;
+    let uuid = world.accept_create("blue").await;
+    world.run_until_idle(&world.engine()).await;
+    accept_rotation(&world, &uuid).await;
+    world.die(&uuid, "await_authority", conductor::Point::Before).await;
+    world.accept_nodegroup_create(&uuid, "further", 1).await;
+    world.run_until_idle(&world.engine()).await;
+    let cluster = world.cluster(&uuid).await.unwrap();
+    assert_eq!(cluster["status"], "UPDATE_COMPLETE", "{cluster}");
+    assert_eq!(authorities(&world, &uuid).await.len(), 1);
+    assert_eq!(world.nodegroup(&uuid, "further").await.unwrap()["status"], "CREATE_COMPLETE");
+    world.accept_delete(&uuid).await;
+    world.run_until_idle(&world.engine()).await;
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_that_failed_leaves_both_and_is_gone_on_with() {
     let world = World::with_barbican(|settings| settings.play_nodes = false).await;
     world.template().await;

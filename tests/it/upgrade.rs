@@ -13,13 +13,16 @@ const NEW: &str = "v1.12.7";
 
 /// The templates `old` and `new`, whose masters keep etcd on volumes.
 pub(crate) async fn templates(world: &World) {
-    for (name, tag) in [("old", OLD), ("new", NEW)] {
-        let body = json!({"name": name, "coe": "kubernetes", "image_id": "fedora-atomic-27", "external_network_id": "public",
-            "keypair_id": "testkey", "flavor_id": "m1.small", "master_flavor_id": "m1.small", "docker_volume_size": 5,
-            "master_lb_enabled": true, "labels": {"kube_tag": tag, "etcd_volume_size": "1"}});
-        let (code, answer) = world.send("POST", "/clustertemplates", Some(body)).await;
-        assert_eq!(code, 201, "{answer}");
-    }
+    template(world, "old", OLD).await;
+    template(world, "new", NEW).await;
+}
+
+async fn template(world: &World, name: &str, tag: &str) {
+    let body = json!({"name": name, "coe": "kubernetes", "image_id": "fedora-atomic-27", "external_network_id": "public",
+        "keypair_id": "testkey", "flavor_id": "m1.small", "master_flavor_id": "m1.small", "docker_volume_size": 5,
+        "master_lb_enabled": true, "labels": {"kube_tag": tag, "etcd_volume_size": "1"}});
+    let (code, answer) = world.send("POST", "/clustertemplates", Some(body)).await;
+    assert_eq!(code, 201, "{answer}");
 }
 
 /// Accepts a new cluster of the template `old`; its uuid.
@@ -144,15 +147,21 @@ async fn masters_go_one_by_one_and_workers_in_batches() {
 
 /// A cluster whose upgrade failed at its second batch of workers.
 async fn failed(world: &World) -> String {
-    let uuid = built(world, "green", 1, 2).await;
+    failed_in(world, (1, 2), "minion nodes: batch 2 of 2").await
+}
+
+/// A cluster of so many masters and workers whose upgrade failed in the second batch of a group.
+async fn failed_in(world: &World, (masters, workers): (i64, i64), second: &str) -> String {
+    let uuid = built(world, "green", masters, workers).await;
     accept_upgrade(world, &uuid, json!({"cluster_template": "new"})).await;
     let engine = world.engine();
+    let first = second.replacen("batch 2", "batch 1", 1);
     for _ in 0..200 {
         let operations = world.store.operations(Some(&uuid), true, 10).await.unwrap();
         let Some(op) = operations.first() else { break };
         let before = status(world, &uuid).await.1;
-        if before.ends_with("minion nodes: batch 1 of 2") {
-            quota(world, Some(3));
+        if before.ends_with(&first) {
+            quota(world, u64::try_from(masters + workers).ok());
         }
         engine.advance(&op.id, &|| false).await.unwrap();
         world.deps.clock.advance(std::time::Duration::from_secs(120));
@@ -161,7 +170,7 @@ async fn failed(world: &World) -> String {
     quota(world, None);
     let (code, reason) = status(world, &uuid).await;
     assert_eq!(code, "UPDATE_FAILED", "{reason}");
-    assert!(reason.contains("minion nodes: batch 2 of 2 failed: ") && reason.contains("Quota exceeded"), "{reason}");
+    assert!(reason.contains(&format!("{second} failed: ")) && reason.contains("Quota exceeded"), "{reason}");
     let cluster = world.cluster(&uuid).await.unwrap();
     let (_, template) = world.send("GET", "/clustertemplates/old", None).await;
     assert_eq!(cluster["cluster_template_id"], template["uuid"], "not before all is done");
@@ -218,6 +227,41 @@ async fn after_a_failed_upgrade_workers_go_back_and_masters_do_not() {
     let workers = world.nodegroup(&uuid, "default-worker").await.unwrap();
     assert_eq!(workers["version"], OLD, "{workers}");
     assert_eq!(world.nodegroup(&uuid, "default-master").await.unwrap()["version"], NEW);
+    delete(world, &uuid).await;
+}
+
+/// The row has the newest version of the masters, so this can only be seen when the stack is.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_master_skips_a_version_because_another_one_is_further() {
+    let world = World::with(|settings| settings.play_nodes = false).await;
+    let uuid = failed_in(&world, (3, 1), "master nodes: batch 2 of 3").await;
+    assert_eq!(world.nodegroup(&uuid, "default-master").await.unwrap()["version"], NEW);
+    template(&world, "newer", "v1.13.4").await;
+    let before = servers(&world).await;
+    accept_upgrade(&world, &uuid, json!({"cluster_template": "newer"})).await;
+    world.run_until_idle(&world.engine()).await;
+    let (code, reason) = status(&world, &uuid).await;
+    assert_eq!(code, "UPDATE_FAILED");
+    assert!(reason.contains(&format!("masters of version {OLD} cannot skip minor versions to v1.13.4")), "{reason}");
+    assert_eq!(replaced(&before, &servers(&world).await), 0);
+    accept_upgrade(&world, &uuid, json!({"cluster_template": "new"})).await;
+    world.run_until_idle(&world.engine()).await;
+    assert_eq!(versions(&servers(&world).await), [NEW; 4]);
+    delete(world, &uuid).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_upgrades_that_wait_the_last_one_is_carried_out() {
+    let world = World::with(|settings| settings.play_nodes = false).await;
+    templates(&world).await;
+    let uuid = accept_create(&world, "blue", 1, 1).await;
+    for template in ["new", "old", "new"] {
+        accept_upgrade(&world, &uuid, json!({"cluster_template": template})).await;
+    }
+    let waiting = world.store.operations(Some(&uuid), true, 10).await.unwrap();
+    assert_eq!(waiting.len(), 2, "the create and one upgrade");
+    world.run_until_idle(&world.engine()).await;
+    assert_eq!(versions(&servers(&world).await), [NEW; 2]);
     delete(world, &uuid).await;
 }
 

@@ -102,7 +102,10 @@ async fn tell_stack(ctx: &StepCtx, ident: &str, reason: &str) -> Result<Next, Fa
     }
     let order = Order { number: if taken { number } else { number + 1 }, reason };
     let facts = super::facts::gather(ctx).await?;
-    let request = ctx.driver()?.order(&ctx.input(&facts, &[])?, &order)?;
+    let mut request = ctx.driver()?.order(&ctx.input(&facts, &[])?, &order)?;
+    if let Some(renewed) = ctx.renewed(&stack)? {
+        request.parameters.extend(renewed.parameters);
+    }
     let (id, body) = (&stack.id, &request.body());
     match ctx.with_caller_first(|session| async move { session.heat().patch(id, body).await }).await {
         Ok(()) => Ok(Next::Wait(chrono::TimeDelta::seconds(1))),
@@ -130,7 +133,9 @@ impl StepCtx {
     /// The cluster's stack, and those of further node groups that were built.
     fn stacks_with_nodes(&self) -> Vec<String> {
         let built = |status: Status| !matches!(status, Status::CreateFailed | Status::DeleteFailed);
-        let further = self.groups.iter().filter(|group| !group.is_default && built(group.status));
+        // A group that was accepted meanwhile has no stack yet, and gets the authority of its day.
+        let further =
+            self.groups.iter().filter(|group| !group.is_default && group.stack_id.is_some() && built(group.status));
         std::iter::once(self.stack_ident()).chain(further.map(|group| self.group_ident(group))).collect()
     }
 

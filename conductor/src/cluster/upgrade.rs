@@ -136,22 +136,29 @@ pub(super) async fn announce_upgrade(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let only = params(ctx)?.nodegroup.and_then(|_| plan.groups.first());
     drivers::upgrade_order(&ctx.groups, only, &plan.version)
         .map_err(|reason| Fail::Fatal(Error::Conflict(format!("Cannot be upgraded to {}: {reason}", plan.version))))?;
-    if !plan.groups.iter().any(|group| group.role() == Role::Master) {
-        check_all_masters(ctx, &plan).await?;
-    }
+    check_all_masters(ctx, &plan).await?;
     tracing::info!(cluster.name = %ctx.cluster.name, version = plan.version, "upgrading cluster");
     Ok(Next::Done)
 }
 
-/// An upgrade that failed may have left masters of two versions; workers alone are not newer than any of them.
+/// An upgrade that failed may have left masters of two versions, of which the row has the newer. None of them skips a
+/// version, and workers alone are not newer than any of them.
 async fn check_all_masters(ctx: &StepCtx, plan: &Plan) -> Result<(), Fail> {
     let Some(stack) = ctx.stack().await? else {
         return Err(vanished(&ctx.stack_ident()));
     };
     let told = told(&stack);
+    let masters = plan.groups.iter().find(|group| group.role() == Role::Master);
     for member in ctx.members(&stack, plan.upgrades.resource(Role::Master)).await? {
         let version = plan.upgrades.version(&told, Role::Master, &member);
-        drivers::version_skew(&version, &plan.version).map_err(|reason| Fail::Fatal(Error::Conflict(reason)))?;
+        let order = match masters {
+            Some(_) => drivers::master_upgrade(&version, &plan.version),
+            None => drivers::version_skew(&version, &plan.version),
+        };
+        order.map_err(|reason| Fail::Fatal(Error::Conflict(reason)))?;
+        if let Some(masters) = masters.filter(|_| version != plan.version) {
+            plan.upgrades.check_masters(&ctx.cluster, masters).map_err(Fail::Fatal)?;
+        }
     }
     Ok(())
 }

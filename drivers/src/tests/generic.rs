@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     hot::{each_call, parse},
@@ -117,6 +117,26 @@ fn what_is_declared_is_used() {
             assert!(unknown.is_empty(), "{} {file}: {unknown:?} are used and not declared", driver.name());
         }
     }
+}
+
+/// A condition that waits for fewer reports than there were orders is met before its node has heard of the last one.
+#[test]
+fn who_gives_orders_waits_for_all_reports() {
+    let mut seen = 0;
+    for driver in DRIVERS.iter().filter(|driver| driver.takes_orders()) {
+        for (_, sample) in all(*driver) {
+            for (file, template) in templates(&sample.stack(*driver)) {
+                for (name, resource) in template["resources"].as_object().into_iter().flatten() {
+                    if resource["type"] == "OS::Heat::WaitCondition" {
+                        let count = &resource["properties"]["count"];
+                        assert_eq!(count, &json!({"get_param": "node_reports"}), "{} {file}: {name}", driver.name());
+                        seen += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 0);
 }
 
 #[test]

@@ -26,7 +26,7 @@ from .kubernetes import COMMON, GROUP, MASTER, Kubernetes, manifest_findings
 from .values import BOOLEAN, TAG, URL
 
 EVERY_NODE = {
-    "(CA_ROTATION_ID)": r"[A-Za-z0-9-]+", "KUBE_BINARIES_URL": URL, "CNI_PLUGINS_URL": URL, "CNI_PLUGINS_TAG": TAG,
+    "KUBE_BINARIES_URL": URL, "CNI_PLUGINS_URL": URL, "CNI_PLUGINS_TAG": TAG,
     "NODE_EXPORTER_TAG": TAG, **GROUP,
 }
 COREOS_MASTER = MASTER | {
