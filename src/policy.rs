@@ -36,7 +36,11 @@ pub(crate) fn run(options: &Options, prefix: &str) -> Outcome {
     for warning in policy.warnings() {
         tracing::warn!("{warning}");
     }
-    let chosen: Vec<Rule> = Rule::ALL.iter().copied().filter(|rule| rule.name().starts_with(prefix)).collect();
+    let all = || Rule::ALL.iter().copied();
+    let mut chosen: Vec<Rule> = all().filter(|rule| rule.name() == prefix).collect();
+    if chosen.is_empty() {
+        chosen = all().filter(|rule| rule.name().starts_with(prefix)).collect();
+    }
     if chosen.is_empty() {
         return Err(format!("no rule begins with {prefix}; see: magnum policy").into());
     }

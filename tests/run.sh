@@ -17,7 +17,7 @@ tests/run.sh [PART...]     default: all parts in this order
   mysql     the tests of the API and the conductor once more on MariaDB and RabbitMQ, the longest left out
   postgres  the same on PostgreSQL and RabbitMQ
   clients   the real OpenStack clients, and the commands of README.md
-  nodes     the nodes' own scripts with real etcds in network namespaces (with real dockers: tests/nodes/run.sh swarm); skipped where one is not root
+  nodes     the nodes' own scripts with real etcds, dockers and ZooKeepers in network namespaces; skipped where one is not root
 
 The full output of each part is kept in target/test-logs/PART.log.
 TEXT
@@ -99,12 +99,12 @@ run_clients() { tests/clients/run.sh; }
 
 run_nodes() {
     if [ "$(id -u)" != 0 ]; then
-        say 'test result: skipped, because namespaces and daemons need root. 0 passed; 0 failed; 2 ignored;'
+        say 'test result: skipped, because namespaces and daemons need root. 0 passed; 0 failed; 4 ignored;'
         return
     fi
     cargo build --quiet
-    tests/nodes/run.sh discovery etcd
-    say 'test result: ok. 2 passed; 0 failed; 0 ignored;'
+    tests/nodes/run.sh etcd swarm zookeeper discovery
+    say 'test result: ok. 4 passed; 0 failed; 0 ignored;'
 }
 
 # Adds up what the runners say of themselves; a part without a runner counts as one check.

@@ -7,7 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use domain::{Cluster, Error, Status};
+use domain::{Cluster, Error, Options, Status};
 use drivers::Health;
 use futures::{FutureExt, StreamExt, stream};
 use store::{ClusterRecord, Page, Scope, SortDir};
@@ -50,11 +50,19 @@ pub async fn round(deps: &Deps, owner: &str) -> Result<usize, Error> {
     look(deps, &Probe::new(deps), owner).await
 }
 
+/// How long others do not look: longer than a page takes of which no cluster answers.
+fn longer_than_a_page(options: &Options) -> TimeDelta {
+    let own = &options.magnum_rs;
+    let most = i64::try_from(own.max_concurrent_probes.max(1)).unwrap_or(PAGE);
+    let patience = i64::try_from(own.cluster_probe_timeout).unwrap_or(i64::MAX / PAGE);
+    let page = patience.saturating_mul((PAGE + most - 1) / most);
+    TimeDelta::seconds(600.max(options.kubernetes.health_polling_interval * 5).max(page.saturating_add(60)))
+}
+
 async fn look(deps: &Deps, probe: &Probe, owner: &str) -> Result<usize, Error> {
     let (mut changed, mut marker) = (0, None);
     loop {
-        // Longer than any page takes, so that nobody else looks meanwhile.
-        let ttl = TimeDelta::seconds(600.max(deps.options.kubernetes.health_polling_interval * 5));
+        let ttl = longer_than_a_page(&deps.options);
         if !deps.store.claim_lease(LEASE, owner, deps.clock.now(), ttl).await? {
             debug!("another conductor looks at the health of clusters");
             return Ok(changed);

@@ -107,7 +107,8 @@ fn is_bare(address: &str) -> bool {
     let rest = ["https://", "http://", "tcp://"].iter().find_map(|scheme| address.strip_prefix(scheme));
     let rest = rest.unwrap_or(address);
     let ip = rest.parse::<SocketAddr>().map(|socket| socket.ip()).or_else(|_| rest.parse::<IpAddr>());
-    ip.is_ok_and(|ip| match ip {
+    // An IPv4 address written as one of IPv6 is the same place.
+    ip.is_ok_and(|ip| match ip.to_canonical() {
         IpAddr::V4(ip) => !(ip.is_unspecified() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast()),
         IpAddr::V6(ip) => !(ip.is_unspecified() || ip.is_unicast_link_local() || ip.is_multicast()),
     })

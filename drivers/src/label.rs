@@ -81,7 +81,7 @@ pub(crate) fn switch(labels: &Labels, name: &str, absent: bool) -> bool {
 
 impl Label {
     /// The given value, unless it is missing or empty.
-    pub(crate) fn given<'a>(&self, labels: &'a Labels) -> Option<&'a str> {
+    pub fn given<'a>(&self, labels: &'a Labels) -> Option<&'a str> {
         labels.value(self.name).filter(|text| !text.trim().is_empty())
     }
 

@@ -20,6 +20,9 @@ pub(crate) use mesos::Mesos;
 
 /// Bytes that names and texts of one reason may have together, well below what the column takes on any server.
 const REASON_BYTES: usize = 20_000;
+/// Values that one answer may hold. Parsed, each takes up to some hundred bytes however short it is written; a page of a
+/// hundred nodes has about a hundred thousand.
+const MAX_VALUES: usize = 250_000;
 /// Characters of one text that came from a cluster.
 const TEXT_CHARS: usize = 200;
 
@@ -188,6 +191,10 @@ fn text(answer: Answer) -> Result<String, String> {
 /// The JSON of a 200; anything else as a text.
 fn json(answer: Answer) -> Result<Value, String> {
     let body = text(answer)?;
+    // Each value has one of these before it, so this is known before memory is taken for any of them.
+    if body.bytes().filter(|byte| b",[{".contains(byte)).count() > MAX_VALUES {
+        return Err("an answer with too much in it".to_owned());
+    }
     serde_json::from_str(&body).map_err(|_| format!("something else than JSON: {}", shown(&body)))
 }
 

@@ -111,7 +111,7 @@ main() {
     if [ "${MAGNUM_CLOUD_DISTURB:-$(($# == 0))}" = 1 ]; then
         say "== $(clock $SECONDS) disturbances, one at a time"
         MAGNUM_CLOUD_RUN=$logs/disturbed \
-            MAGNUM_CLOUD_OVERRIDES="OS_CERTIFICATES__CERT_MANAGER_TYPE=barbican OS_MAGNUM_RS__OPERATION_LEASE=15 OS_MAGNUM_RS__STALLED_STACK_TIME=45" \
+            MAGNUM_CLOUD_OVERRIDES="OS_CERTIFICATES__CERT_MANAGER_TYPE=barbican OS_MAGNUM_RS__OPERATION_LEASE=15 OS_MAGNUM_RS__STALLED_STACK_TIME=45 OS_CINDER__DEFAULT_DOCKER_VOLUME_TYPE=" \
             run_tests disturbed -m disturbs "$@"
     fi
     census

@@ -295,7 +295,8 @@ async fn what_cannot_be_upgraded_is_refused_and_nothing_is_stored() {
     let world = World::with(|settings| settings.play_nodes = false).await;
     let uuid = built(&world, "plain", 1, 1).await;
     world.template().await;
-    let kinds: [(&str, Value); 4] = [
+    let kinds: [(&str, Value); 5] = [
+        ("larger", json!({"labels": {"kube_tag": NEW, "etcd_volume_size": "2"}})),
         ("far", json!({"labels": {"kube_tag": "v1.14.0", "etcd_volume_size": "1"}})),
         ("back", json!({"labels": {"kube_tag": "v1.10.0", "etcd_volume_size": "1"}})),
         ("calico", json!({"network_driver": "calico"})),
@@ -309,7 +310,8 @@ async fn what_cannot_be_upgraded_is_refused_and_nothing_is_stored() {
         assert_eq!(code, 201, "{answer}");
     }
     let path = format!("/clusters/{uuid}/actions/upgrade");
-    let cases: [(Value, u16, &str); 10] = [
+    let cases: [(Value, u16, &str); 11] = [
+        (json!({"cluster_template": "larger"}), 409, "the label etcd_volume_size"),
         (json!({}), 400, "cluster_template"),
         (json!({"cluster_template": "new", "max_batch_size": 0}), 400, "max_batch_size"),
         (json!({"cluster_template": "new", "other": 1}), 400, "other"),

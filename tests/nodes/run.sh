@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Runs nodes' own scripts with the real daemons they start, on this machine: tests/nodes/run.sh swarm
 #
+# Several run two at a time, because most of their time is waiting; each is then printed when all have ended.
+#
 # Needs Debian 12 and root. Packages are installed when missing, without starting anything they bring. Everything runs in
 # network namespaces and on loopback addresses; what was started is ended, and nothing is left behind.
 
@@ -57,9 +59,23 @@ install_packages() {
 [ "$(id -u)" = 0 ] || die "namespaces and daemons need root"
 export MAGNUM_BIN=${MAGNUM_BIN:-${CARGO_TARGET_DIR:-$root/target}/debug/magnum} PYTHONDONTWRITEBYTECODE=1
 [ -x "$MAGNUM_BIN" ] || die "$MAGNUM_BIN is missing; run: cargo build"
+packages=()
 for name in "$@"; do
     [ -s "$here/$name/packages" ] || die "there is no test named $name"
-    mapfile -t packages <"$here/$name/packages"
-    install_packages "${packages[@]}"
-    (cd "$here" && exec timeout --kill-after=60 1500 python3 -m "$name")
+    mapfile -t -O "${#packages[@]}" packages <"$here/$name/packages"
 done
+install_packages "${packages[@]}"
+
+cd "$here"
+tell=(timeout --kill-after=60 1500 python3 -m)
+[ $# -gt 1 ] || exec "${tell[@]}" "$1"
+logs=$(mktemp -d)
+trap 'rm -rf "$logs"' EXIT
+status=0
+# shellcheck disable=SC2016 # the inner shell expands them
+printf '%s\n' "$@" | xargs -P 2 -I NAME bash -c '"${@:2}" >"$1" 2>&1' tell "$logs/NAME" "${tell[@]}" NAME || status=1
+for name in "$@"; do
+    printf '== %s\n' "$name"
+    cat "$logs/$name"
+done
+exit $status

@@ -4,7 +4,7 @@
 //! order in which masters and workers may go, and whether the masters can be replaced at all.
 
 use domain::{ClusterTemplate, Error, NodeGroup, Result, Role, UpgradeParams};
-use drivers::{Driver, Upgrades};
+use drivers::{Driver, Label, Upgrades};
 use serde::Deserialize;
 use store::ClusterRecord;
 use utoipa::{
@@ -74,7 +74,7 @@ pub(super) fn check(
             group.name, record.cluster.cluster_template_id
         )));
     }
-    same_shape(record, template)?;
+    same_shape(record, template, driver)?;
     let version = upgrades.target(&template.labels);
     drivers::upgrade_order(&record.nodegroups, only, &version).map_err(|reason| {
         let refused = format!("Cluster {} cannot be upgraded to {version}: {reason}", record.cluster.name);
@@ -128,24 +128,34 @@ fn same_driver(
     )))
 }
 
-/// An upgrade changes versions. What else shapes the nodes has to be as the cluster was built with.
-fn same_shape(record: &ClusterRecord, template: &ClusterTemplate) -> Result<()> {
+/// An upgrade changes the version of Kubernetes. What else shapes the nodes has to be as the cluster was built with: a user
+/// who asks for more than is done shall know.
+fn same_shape(record: &ClusterRecord, template: &ClusterTemplate, driver: &dyn Driver) -> Result<()> {
     let own = nodegroups::template_of(record)?;
-    let differs = [
+    let fields = [
+        ("image_id", own.image_id != template.image_id),
         ("network_driver", own.network_driver != template.network_driver),
         ("volume_driver", own.volume_driver != template.volume_driver),
         ("docker_storage_driver", own.docker_storage_driver != template.docker_storage_driver),
         ("registry_enabled", own.registry_enabled != template.registry_enabled),
+        ("insecure_registry", own.insecure_registry != template.insecure_registry),
         ("tls_disabled", own.tls_disabled != template.tls_disabled),
         ("apiserver_port", own.apiserver_port != template.apiserver_port),
+        ("http_proxy", own.http_proxy != template.http_proxy),
+        ("https_proxy", own.https_proxy != template.https_proxy),
+        ("no_proxy", own.no_proxy != template.no_proxy),
+        ("dns_nameserver", own.dns_nameserver != template.dns_nameserver),
     ];
-    let names: Vec<&str> = differs.into_iter().filter_map(|(name, differs)| differs.then_some(name)).collect();
+    let differs = |label: &&Label| label.given(&own.labels) != label.given(&template.labels);
+    let labels = driver.labels().iter().filter(|label| label.name != "kube_tag").filter(differs);
+    let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
+    let names: Vec<String> = fields.chain(labels.map(|label| format!("the label {}", label.name))).collect();
     if names.is_empty() {
         return Ok(());
     }
     Err(Error::Conflict(format!(
-        "cluster_template {} differs from that of the cluster in {}, which an upgrade does not change. Name a template \
-         that is the same in this",
+        "An upgrade changes the version of Kubernetes alone (label kube_tag), and cluster_template {} differs from that of \
+         the cluster in {}. Name a template that is the same in this",
         template.uuid,
         names.join(", ")
     )))

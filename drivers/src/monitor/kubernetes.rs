@@ -6,8 +6,10 @@ use serde_json::Value;
 
 use super::{Answer, Health, Inquiry, Monitor, NodeUse, Site, Turn, Workers, base, json, list, text};
 
-/// Objects asked for at once: a page of pods is some megabytes.
-const PAGE: usize = 250;
+/// Nodes asked for at once: with the images it has, one takes up to 30 KB.
+const NODES: usize = 100;
+/// Pods asked for at once, of some KB each.
+const PODS: usize = 250;
 /// Pages of one list, after which it does not end.
 const PAGES: usize = 60;
 
@@ -18,7 +20,7 @@ impl Monitor for Kubernetes {
         Box::new(AskHealth {
             base: base(site),
             answered: false,
-            nodes: Pages::of("/api/v1/nodes", ""),
+            nodes: Pages::of("/api/v1/nodes", "", NODES),
             ready: Vec::new(),
         })
     }
@@ -27,8 +29,8 @@ impl Monitor for Kubernetes {
         let live = "&fieldSelector=status.phase!%3DSucceeded,status.phase!%3DFailed";
         Box::new(AskUsage {
             base: base(site),
-            nodes: Pages::of("/api/v1/nodes", ""),
-            pods: Pages::of("/api/v1/pods", live),
+            nodes: Pages::of("/api/v1/nodes", "", NODES),
+            pods: Pages::of("/api/v1/pods", live, PODS),
             found: BTreeMap::new(),
         })
     }
@@ -42,17 +44,18 @@ impl Monitor for Kubernetes {
 struct Pages {
     path: &'static str,
     selector: &'static str,
+    size: usize,
     read: usize,
     done: bool,
 }
 
 impl Pages {
-    fn of(path: &'static str, selector: &'static str) -> Self {
-        Self { path, selector, read: 0, done: false }
+    fn of(path: &'static str, selector: &'static str, size: usize) -> Self {
+        Self { path, selector, size, read: 0, done: false }
     }
 
     fn first(&self, base: &str) -> String {
-        format!("{base}{}?limit={PAGE}{}", self.path, self.selector)
+        format!("{base}{}?limit={}{}", self.path, self.size, self.selector)
     }
 
     /// The objects of a page, and the URL of the next one.

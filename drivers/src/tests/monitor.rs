@@ -79,7 +79,7 @@ fn kubernetes_is_healthy_when_its_api_and_every_node_are() {
     {
         let answers = |url: &str| if url.ends_with("/healthz") { said("ok") } else { nodes(ready) };
         let (asked, told) = run(&mut *monitor("k8s_fedora_coreos_v1").health(&HTTPS), &answers);
-        assert_eq!(asked, ["https://203.0.113.7:6443/healthz", "https://203.0.113.7:6443/api/v1/nodes?limit=250"]);
+        assert_eq!(asked, ["https://203.0.113.7:6443/healthz", "https://203.0.113.7:6443/api/v1/nodes?limit=100"]);
         assert_eq!(told.status, status);
         let reason: Vec<_> = told.reason.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
         assert_eq!(reason, [("api", "ok"), ("blue-minion-0.Ready", "True"), ("blue-minion-1.Ready", word)]);
@@ -275,6 +275,17 @@ fn no_answer_is_too_strange() {
             }
         }
     }
+}
+
+/// Two bytes of text would take a hundred of memory.
+#[test]
+fn an_answer_with_too_many_values_is_not_taken_apart() {
+    let body = format!("{{\"items\":[{}0]}}", "0,".repeat(300_000));
+    let answers = |url: &str| if url.ends_with("/healthz") { said("ok") } else { said(&body) };
+    let told = health("k8s_fedora_atomic_v1", &HTTPS, &answers);
+    assert_eq!(told.status, HealthStatus::Unhealthy);
+    assert!(told.reason.values().any(|why| why == "an answer with too much in it"), "{told:?}");
+    assert!(usage("k8s_fedora_atomic_v1", &HTTPS, &answers).is_err());
 }
 
 #[test]

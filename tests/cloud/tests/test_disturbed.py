@@ -1,7 +1,8 @@
 """What happens to clusters while parts of the cloud and of the service itself die. One disturbance at a time.
 
 Whatever was accepted has its effect or ends with a reason that says what went wrong, and nothing is left behind. The
-service keeps its keys in Barbican here, and its leases are short, so that a dead worker's operation is soon taken up.
+service keeps its keys in Barbican here, no volume type is configured, and its leases are short, so that a dead worker's
+operation is soon taken up.
 """
 
 import re
@@ -52,13 +53,18 @@ def building(tell, cloud, orders):
     return make
 
 
-def test_barbican_keeps_the_keys(tell, cloud, census, cli, tmp_path):
-    """Authority and client certificate are in Barbican while the cluster lives, and only then."""
+def test_barbican_keeps_the_keys(tell, cloud, view, demo, census, cli, tmp_path):
+    """Authority and client certificate are in Barbican while the cluster lives, and only then. Docker's volumes are of the
+    type that Cinder itself would take."""
     before = census()
     story = tell("vault")
-    story.make_template(cloud, *SMALL)
+    story.make_template(cloud, *SMALL, "--docker-volume-size", "1", "--docker-storage-driver", "devicemapper")
     story.create("--node-count", "1")
     story.complete()
+    usual = view.connection.block_storage.get("/types/default").json()["volume_type"]["name"]
+    volumes = [demo.block_storage.get_volume(attached["id"])
+               for server in story.servers().values() for attached in server.attached_volumes]
+    assert volumes and {volume.volume_type for volume in volumes} == {usual}, volumes
     during = census()
     kept = {kind: len(during[kind]) - len(before[kind]) for kind in ("secret_containers", "secrets")}
     assert kept["secret_containers"] > 0 and kept["secrets"] >= 2 * kept["secret_containers"], kept
