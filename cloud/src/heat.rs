@@ -95,6 +95,33 @@ pub struct Resource {
     /// Resource in the parent stack that holds this one's stack.
     #[serde(default)]
     pub parent_resource: Option<String>,
+    /// Where Heat has it, its stack, and the stack inside it.
+    #[serde(default)]
+    pub links: Vec<Link>,
+}
+
+/// A URL and what it leads to.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
+pub struct Link {
+    /// The URL.
+    pub href: String,
+    /// `self`, `stack` or `nested`.
+    pub rel: String,
+}
+
+impl Resource {
+    /// Whether there is a stack inside it, whose resources stand for it.
+    #[must_use]
+    pub fn is_nested(&self) -> bool {
+        self.links.iter().any(|link| link.rel == "nested")
+    }
+
+    /// Name and id of the stack it is in.
+    fn stack(&self) -> Option<(&str, &str)> {
+        let link = self.links.iter().find(|link| link.rel == "stack")?;
+        let (rest, id) = link.href.rsplit_once('/')?;
+        Some((rest.rsplit_once('/')?.1, id))
+    }
 }
 
 /// An event of a stack.
@@ -141,6 +168,11 @@ struct CreatedStack {
 struct Stacks {
     stacks: Vec<Stack>,
 }
+#[derive(Deserialize)]
+struct Metadata {
+    metadata: Map<String, Value>,
+}
+
 #[derive(Deserialize)]
 struct Resources {
     resources: Vec<Resource>,
@@ -287,6 +319,18 @@ impl<'a> Heat<'a> {
         Ok(found)
     }
 
+    /// How many reports a wait handle that stands beside `resource` has got; none when it is gone.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn reports(&self, resource: &Resource, handle: &str) -> Result<usize> {
+        let Some((name, id)) = resource.stack() else { return Ok(0) };
+        let call = self.0.get(Service::Heat, format!("read the reports to {handle} of stack {name}"));
+        let call = call.path(&["stacks", name, id, "resources", handle, "metadata"]);
+        let Some(reply) = call.find().await? else { return Ok(0) };
+        Ok(reply.json::<Metadata>()?.metadata.len())
+    }
+
     /// Resources in a failed state, nested ones included, the most concrete first: a resource that only repeats what
     /// failed inside it comes last.
     ///
@@ -360,6 +404,7 @@ mod tests {
             status_reason: Some(reason.to_owned()),
             updated_time: None,
             parent_resource: None,
+            links: Vec::new(),
         };
         let (server, why) = ("resources.kube-master", "Went to status ERROR due to \"No valid host was found\"");
         let mut all = [

@@ -198,6 +198,16 @@ impl DevCloud {
         Census::of(&world)
     }
 
+    /// From now on, or no longer, Heat takes requests and nobody works on stacks that wait for nodes.
+    pub fn let_heat_die(&self, dead: bool) {
+        self.running.shared.world().heat_is_dead = dead;
+    }
+
+    /// Every node there is has reported that it is ready.
+    pub fn report_all_ready(&self) {
+        crate::heat::report_to_all(&mut self.running.shared.world());
+    }
+
     /// Every request so far, in the order in which they were answered.
     #[must_use]
     pub fn calls(&self) -> Vec<Call> {

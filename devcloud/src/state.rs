@@ -25,6 +25,8 @@ pub(crate) type Table = IndexMap<String, Value>;
 /// Everything the services remember.
 pub(crate) struct World {
     pub(crate) settings: Settings,
+    /// Nobody works on stacks that wait for nodes.
+    pub(crate) heat_is_dead: bool,
     pub(crate) directory: Directory,
     pub(crate) stacks: Stacks,
     pub(crate) addresses: Addresses,
@@ -61,6 +63,7 @@ impl World {
     pub(crate) fn new(settings: Settings, origin: &str) -> World {
         World {
             settings,
+            heat_is_dead: false,
             directory: Directory::new(origin),
             stacks: Stacks::default(),
             addresses: Addresses::default(),

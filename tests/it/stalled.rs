@@ -41,15 +41,20 @@ fn changes(world: &World) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heat_is_asked_to_go_on_once_nothing_has_moved_for_long() {
+async fn heat_is_asked_to_go_on_once_it_has_not_noticed_for_long_that_all_nodes_are_ready() {
     let world = world().await;
     let before = world.cloud.census();
     let uuid = world.accept_create("stalled").await;
-    wait(&world, &uuid, 5).await;
-    assert_eq!(changes(&world), 0, "a stack may be slow");
+    wait(&world, &uuid, 50).await;
+    assert_eq!(changes(&world), 0, "Heat would cancel its wait for nodes that are slow");
+    world.cloud.let_heat_die(true);
+    world.cloud.report_all_ready();
     wait(&world, &uuid, 12).await;
     assert!(changes(&world) > 0);
     assert_eq!(world.cluster(&uuid).await.unwrap()["status"], "CREATE_IN_PROGRESS");
+    world.cloud.let_heat_die(false);
+    world.run_until_idle(&world.engine()).await;
+    assert_eq!(world.cluster(&uuid).await.unwrap()["status"], "CREATE_COMPLETE");
     world.accept_delete(&uuid).await;
     world.run_until_idle(&world.engine()).await;
     assert!(world.cluster(&uuid).await.is_none());

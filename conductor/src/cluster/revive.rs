@@ -1,32 +1,44 @@
 //! Stacks that nobody in Heat works on any more, and having Heat go on with them.
 //!
 //! An engine that dies takes with it what it was waiting for, and the stack stays in progress for ever: Heat's own timer
-//! died as well. A change that changes nothing makes a living engine go through the stack again; it takes over what the
-//! dead one held, and waits for what a living one still holds. So a stack that is merely slow is not harmed.
+//! died as well. A change that changes nothing makes a living engine go through the stack again. It takes over what a dead
+//! one held; what a living one holds, such as the wait for slow nodes, it cancels, and may fail the stack by that. So Heat
+//! is asked only when what it waits for has come long ago, or when nothing at all has moved for very long.
 
 use chrono::{DateTime, NaiveDateTime, TimeDelta, Utc};
-use cloud::Stack;
+use cloud::{Resource, Session, Stack};
+use drivers::Order;
 use serde_json::json;
 
 use crate::step::{Fail, StepCtx};
 
+/// How many times the patience with other things is as long as that with reports that have come.
+const SLOW: i32 = 3;
+const CONDITION: &str = "OS::Heat::WaitCondition";
+
 impl StepCtx {
-    /// Has Heat go through a stack in progress again when nothing in it has moved for `[magnum_rs] stalled_stack_time`.
+    /// Has Heat go through a stack in progress again that it has forgotten, see `[magnum_rs] stalled_stack_time`.
     ///
-    /// What it asks for is itself a movement, so the next time is as long again after it.
+    /// What it asks for is itself a movement, and so is a node's report, so the next time is as long again after it.
     pub(super) async fn revive(&self, stack: &Stack) -> Result<(), Fail> {
         let patience = TimeDelta::seconds(self.deps.options.magnum_rs.stalled_stack_time);
-        let deadline = self.deps.clock.now() - patience;
-        if patience.is_zero() || stack_moved(stack).is_none_or(|moved| moved > deadline) {
+        let now = self.deps.clock.now();
+        if patience.is_zero() || stack_moved(stack).is_none_or(|moved| moved > now - patience) {
             return Ok(());
         }
         let id = &stack.id;
         let resources = self.with_any(|session| async move { session.heat().resources(id, 5, None).await }).await?;
-        if resources.iter().filter_map(|one| time(one.updated_time.as_deref())).any(|moved| moved > deadline) {
+        let moves = resources.iter().filter_map(|one| time(one.updated_time.as_deref()));
+        let quiet = moves.chain(stack_moved(stack)).max().map_or(patience, |moved| now - moved);
+        if quiet < patience {
             return Ok(());
         }
-        let waiting: Vec<&str> =
-            resources.iter().filter(|one| one.status.ends_with("_IN_PROGRESS")).map(|one| one.name.as_str()).collect();
+        let under_way = |one: &&Resource| one.status.ends_with("_IN_PROGRESS") && !one.is_nested();
+        let leaves: Vec<&Resource> = resources.iter().filter(under_way).collect();
+        if stack.status != "DELETE_IN_PROGRESS" && !self.is_forgotten(stack, &leaves, quiet >= patience * SLOW).await? {
+            return Ok(());
+        }
+        let waiting: Vec<&str> = leaves.iter().map(|one| one.name.as_str()).collect();
         tracing::warn!(stack.id = id, waiting = ?waiting, "nothing in the stack has moved: asking Heat to go on");
         let asked = if stack.status == "DELETE_IN_PROGRESS" {
             self.with_any_anew(|session| async move { session.heat().delete(id).await.map(drop) }).await
@@ -40,6 +52,21 @@ impl StepCtx {
             other => other?,
         }
         Ok(())
+    }
+
+    /// Whether nobody works on a stack in which these resources are in progress: nothing is, every report that a condition
+    /// waits for has come, or something else than nodes has been waited for very long. Nodes that have not reported are
+    /// slow or dead; for these, conditions have a time of their own.
+    async fn is_forgotten(&self, stack: &Stack, leaves: &[&Resource], long: bool) -> Result<bool, Fail> {
+        let wanted = Order::last(&stack.parameters).map_or(1, |(number, _)| number + 1);
+        for condition in leaves.iter().filter(|one| one.kind == CONDITION) {
+            let handle = &condition.name.replace("_condition", "_handle");
+            let count = async move |session: Session| session.heat().reports(condition, handle).await;
+            if self.with_any(count).await? as u64 >= wanted {
+                return Ok(true);
+            }
+        }
+        Ok(leaves.is_empty() || (long && leaves.iter().any(|one| one.kind != CONDITION)))
     }
 }
 

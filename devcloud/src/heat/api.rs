@@ -207,7 +207,7 @@ impl Call<'_> {
                 let handle = signalled(&stack.level, resource)?;
                 signals::take(world, &handle, &self.request.json()?)
             }
-            (_, ["resources", rest @ ..]) => self.resources(stack, &stack.level, rest),
+            (_, ["resources", rest @ ..]) => self.resources(world, stack, &stack.level, rest),
             _ => Err(Refusal::no_route()),
         }
     }
@@ -223,7 +223,7 @@ impl Call<'_> {
     fn nested(&self, world: &World, id: &str, rest: &[&str]) -> Option<Answer> {
         let ["resources", rest @ ..] = rest else { return None };
         let mut stacks = world.stacks.iter().filter(|stack| self.may_see(world, stack));
-        stacks.find_map(|stack| stack.level.find(id).map(|level| self.resources(stack, level, rest)))
+        stacks.find_map(|stack| stack.level.find(id).map(|level| self.resources(world, stack, level, rest)))
     }
 
     fn events(&self, stack: &Stack) -> Vec<Value> {
@@ -237,7 +237,7 @@ impl Call<'_> {
         events
     }
 
-    fn resources(&self, stack: &Stack, level: &Level, rest: &[&str]) -> Answer {
+    fn resources(&self, world: &World, stack: &Stack, level: &Level, rest: &[&str]) -> Answer {
         self.may(if rest.is_empty() { "resource:index" } else { "resource:show" })?;
         let find = |name: &str| found(level, name);
         match (self.request.method.as_str(), rest) {
@@ -261,8 +261,8 @@ impl Call<'_> {
                 Ok(Reply::ok(json!({"resource": row})))
             }
             ("GET", [name, "metadata"]) => {
-                find(name)?;
-                Ok(Reply::ok(json!({"metadata": {}})))
+                let reports = signals::reports_to(world, find(name)?);
+                Ok(Reply::ok(json!({"metadata": reports})))
             }
             _ => Err(Refusal::no_route()),
         }

@@ -69,6 +69,11 @@ impl Course {
     async fn reports(&self) {
         let begun = Instant::now();
         loop {
+            let dead = self.shared.world().heat_is_dead;
+            if dead {
+                tokio::time::sleep(GLANCE).await;
+                continue;
+            }
             {
                 let mut world = self.shared.world();
                 let waits = world.settings.await_signals;

@@ -17,6 +17,7 @@ mod tree;
 mod types;
 mod views;
 
+pub(crate) use signals::report_to_all;
 pub(crate) use stack::Stacks;
 pub(crate) use tree::servers;
 

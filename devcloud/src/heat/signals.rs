@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::build::Failure;
 use super::stack::Stack;
@@ -42,7 +42,47 @@ pub(super) fn take(world: &mut World, handle: &str, body: &Value) -> Answer {
     let reason = word("reason").unwrap_or_else(|| format!("Signal {id} received"));
     let data = body.get("data").cloned().unwrap_or_default();
     reports.insert(id, Report { succeeded: status == "SUCCESS", reason, data });
+    world.stacks.iter_mut().any(|stack| touch(&mut stack.level, handle));
     Ok(Reply::ok(Value::Null))
+}
+
+/// A report is a change of its handle; `false` where it is not.
+fn touch(level: &mut Level, handle: &str) -> bool {
+    level.nodes.values_mut().any(|node| match node.level.as_deref_mut() {
+        Some(nested) => touch(nested, handle),
+        None if node.kind == HANDLE && node.attributes["endpoint"] == handle => {
+            node.updated = chrono::Utc::now();
+            true
+        }
+        None => false,
+    })
+}
+
+/// What a handle has been told, as Heat keeps it with the handle; nothing of other resources.
+pub(super) fn reports_to(world: &World, node: &Node) -> Map<String, Value> {
+    let reports = node.attributes.get("endpoint").and_then(|endpoint| world.stacks.reports.get(&plain(endpoint)));
+    let word = |report: &Report| if report.succeeded { "SUCCESS" } else { "FAILURE" };
+    let shown = |report: &Report| json!({"status": word(report), "reason": report.reason, "data": report.data});
+    reports.into_iter().flatten().map(|(id, report)| (id.clone(), shown(report))).collect()
+}
+
+/// Reports success to every handle there is, once, in the place of nodes.
+pub(crate) fn report_to_all(world: &mut World) {
+    fn handles(level: &Level, found: &mut Vec<String>) {
+        for node in level.nodes.values() {
+            match &node.level {
+                Some(nested) => handles(nested, found),
+                None if node.kind == HANDLE => found.push(plain(&node.attributes["endpoint"])),
+                None => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    world.stacks.iter().for_each(|stack| handles(&stack.level, &mut found));
+    for handle in found {
+        let report = Report { succeeded: true, reason: String::new(), data: Value::Null };
+        world.stacks.reports.entry(handle).or_default().insert("1".to_owned(), report);
+    }
 }
 
 /// The address of the handle whose token this is, as part of a request's path.

@@ -111,8 +111,9 @@ settings! {
         update_deadline: i64 = 3600, range (1, 604_800);
         /// Seconds a stack may take to be deleted.
         delete_deadline: i64 = 3600, range (1, 604_800);
-        /// Seconds without any movement in a stack in progress after which Heat is asked to go on with it, as after the
-        /// death of one of its engines; 0 never asks. A stack that is only slow is not harmed by it.
+        /// Seconds without any movement in a stack in progress after which Heat is asked to go on with it, if every report
+        /// that it waits for has come, as after the death of one of its engines; three times as many if it waits for something
+        /// else than nodes. 0 never asks.
         stalled_stack_time: i64 = 600, range (0, 86_400);
         /// Seconds between two looks at the stack of a busy cluster.
         status_poll_interval: i64 = 10, range (1, 3600);

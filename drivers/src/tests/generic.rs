@@ -119,6 +119,21 @@ fn what_is_declared_is_used() {
     }
 }
 
+/// By its name the conductor finds the handle of a condition, when it looks who has reported.
+#[test]
+fn a_wait_condition_is_named_like_its_handle() {
+    for (name, _, request) in requests() {
+        for (file, template) in templates(&request) {
+            for (condition, resource) in template["resources"].as_object().into_iter().flatten() {
+                if resource["type"] == "OS::Heat::WaitCondition" {
+                    let handle = json!({"get_resource": condition.replace("_condition", "_handle")});
+                    assert_eq!(resource["properties"]["handle"], handle, "{name} {file}: {condition}");
+                }
+            }
+        }
+    }
+}
+
 /// A condition that waits for fewer reports than there were orders is met before its node has heard of the last one.
 #[test]
 fn who_gives_orders_waits_for_all_reports() {
