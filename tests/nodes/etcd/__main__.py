@@ -33,7 +33,9 @@ class Story:
         self.cluster = Kubernetes(self.cloud, folder)
         self.client = None
 
-    def create(self):
+    def create(self, outage=False):
+        if outage:
+            self.cluster.network.shut(self.cloud.port)
         self.cloud.client(
             "coe", "cluster", "template", "create", "k8s", "--coe", "kubernetes", "--image", "fedora-coreos-38",
             "--external-network", "public", "--keypair", "testkey", "--flavor", "m1.small", "--master-flavor", "m1.small",
@@ -42,8 +44,19 @@ class Story:
         )
         self.cloud.client("coe", "cluster", "create", NAME, "--cluster-template", "k8s", "--master-count", "3",
                           "--node-count", "1")
+        if outage:
+            until("every node has asked for certificates in vain", self.have_asked_in_vain, 120)
+            self.cluster.network.open(self.cloud.port)
+            tell("the API was down while the nodes asked for certificates, and is back")
         until("the cluster is complete", self.is_complete, 420)
         tell(f"CREATE_COMPLETE; {self.parameter('master-0', 'ETCD_DISCOVERY_URL') or 'a static list'} brought etcd together")
+
+    def have_asked_in_vain(self):
+        """The second of their attempts to get certificates has failed on all four of them."""
+        self.cluster.check()
+        logs = [path.read_text() for path in self.folder.glob("*/root/var/log/user-data")]
+        waiting = ["certificates: " in log and "attempt 2 of" in log for log in logs]
+        return True if waiting == [True] * 4 else waiting
 
     def is_complete(self):
         self.cluster.check()
@@ -227,8 +240,8 @@ def tell_story(parts):
 
 
 def main():
-    tell_story([("create",), ("be_whole",), ("open_with_kubectl",), ("refuse_strangers",), ("run_again",), ("lose_and_replace", "master-1"),
-                ("be_whole",), ("lose_and_replace", "master-0"), ("be_whole",), ("delete",)])
+    tell_story([("create", True), ("be_whole",), ("open_with_kubectl",), ("refuse_strangers",), ("run_again",),
+                ("lose_and_replace", "master-1"), ("be_whole",), ("lose_and_replace", "master-0"), ("be_whole",), ("delete",)])
     with tempfile.TemporaryDirectory(prefix="magnum-etcd-") as folder:
         wrapper = Path(folder) / "magnum"
         wrapper.write_text(BUILT_IN.format(os.environ["MAGNUM_BIN"]))

@@ -31,7 +31,16 @@ class Network:
         self.lan = self.add_space("lan")
         run("ip", "-n", self.lan, "link", "add", "lan", "type", "bridge")
         run("ip", "-n", self.lan, "link", "set", "lan", "up")
-        self.relay("host", None, [[str(self.folder / f"{port}.sock"), [f"127.0.0.1:{port}"]] for port in ports])
+        for port in ports:
+            self.open(port)
+
+    def open(self, port):
+        """The machines reach that port of this machine."""
+        self.relay(f"to-{port}", None, [[str(self.folder / f"{port}.sock"), [f"127.0.0.1:{port}"]]])
+
+    def shut(self, port):
+        """They do not any more: what listens there seems down."""
+        self.leave(f"to-{port}")
 
     def add_space(self, name):
         space = self.prefix + name
