@@ -58,7 +58,7 @@ def test_barbican_keeps_the_keys(tell, cloud, view, demo, census, cli, tmp_path)
     type that Cinder itself would take."""
     before = census()
     story = tell("vault")
-    story.make_template(cloud, *SMALL, "--docker-volume-size", "1", "--docker-storage-driver", "devicemapper")
+    story.make_template(cloud, *SMALL, "--docker-volume-size", "3", "--docker-storage-driver", "devicemapper")
     story.create("--node-count", "1")
     story.complete()
     usual = view.connection.block_storage.get("/types/default").json()["volume_type"]["name"]
