@@ -100,6 +100,15 @@ pub struct Resource {
     pub links: Vec<Link>,
 }
 
+/// What a wait handle has been told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reports {
+    /// Ids that have reported.
+    pub count: usize,
+    /// When it was told something last, Heat's text.
+    pub last: Option<String>,
+}
+
 /// A URL and what it leads to.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 pub struct Link {
@@ -319,16 +328,23 @@ impl<'a> Heat<'a> {
         Ok(found)
     }
 
-    /// How many reports a wait handle that stands beside `resource` has got; none when it is gone.
+    /// What a wait handle that stands beside `resource` has been told; nothing when it is gone.
     ///
     /// # Errors
     /// [`domain::Error::Cloud`].
-    pub async fn reports(&self, resource: &Resource, handle: &str) -> Result<usize> {
-        let Some((name, id)) = resource.stack() else { return Ok(0) };
-        let call = self.0.get(Service::Heat, format!("read the reports to {handle} of stack {name}"));
-        let call = call.path(&["stacks", name, id, "resources", handle, "metadata"]);
-        let Some(reply) = call.find().await? else { return Ok(0) };
-        Ok(reply.json::<Metadata>()?.metadata.len())
+    pub async fn reports(&self, resource: &Resource, handle: &str) -> Result<Reports> {
+        let Some((name, id)) = resource.stack() else { return Ok(Reports::default()) };
+        let read = async |what: &str| {
+            let call = self.0.get(Service::Heat, format!("read the {what} of {handle} in stack {name}"));
+            call.path(&["stacks", name, id, "resources", handle, what]).find().await
+        };
+        let Some(reply) = read("metadata").await? else { return Ok(Reports::default()) };
+        let count = reply.json::<Metadata>()?.metadata.len();
+        let events = match read("events").await? {
+            Some(reply) if count > 0 => reply.json::<Events>()?.events,
+            _ => Vec::new(),
+        };
+        Ok(Reports { count, last: events.into_iter().filter_map(|event| event.event_time).max() })
     }
 
     /// Resources in a failed state, nested ones included, the most concrete first: a resource that only repeats what

@@ -35,7 +35,7 @@ pub use cinder::{Cinder, Volume, VolumeType};
 pub use cloud::Cloud;
 pub use domain::options::Interface;
 pub use glance::{Glance, Image};
-pub use heat::{Event, Heat, Link, Output, Resource, Stack, StackFilter};
+pub use heat::{Event, Heat, Link, Output, Reports, Resource, Stack, StackFilter};
 pub use identity::{Identity, Validated};
 pub use keystone::{Keystone, Project, Region, Service as KeystoneService, Trust, User};
 pub use neutron::{FloatingIp, Network, Neutron, Port, Subnet};

@@ -63,28 +63,27 @@ async fn a_stack_is_complete_when_enough_nodes_have_reported() {
 
 /// By this a stack that nobody works on any more is told from one that waits for slow nodes.
 #[tokio::test]
-async fn reports_can_be_counted_and_are_a_movement_of_their_handle() {
+async fn reports_can_be_counted_and_have_a_time() {
     on_cloud(async |w: &World| {
         let api = w.api(&w.access.demo).await;
         let session = w.session_of(&api);
         let (id, handle) = wait_for_handle(w, &api, 120, 3).await;
-        let listed = async || {
-            let resources = session.heat().resources(&id, 5, None).await.unwrap();
-            let named = |name: &str| resources.iter().find(|one| one.name == name).unwrap().clone();
-            (named("condition"), named("handle").updated_time.unwrap())
-        };
-        let (condition, before) = listed().await;
+        let resources = session.heat().resources(&id, 5, None).await.unwrap();
+        let condition = resources.iter().find(|one| one.name == "condition").unwrap();
         assert!(!condition.is_nested());
-        assert_eq!(session.heat().reports(&condition, "handle").await.unwrap(), 0);
-        assert_eq!(session.heat().reports(&condition, "absent").await.unwrap(), 0);
-        tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
-        for number in ["1", "1", "2"] {
+        let reports = async |handle: &str| session.heat().reports(condition, handle).await.unwrap();
+        assert_eq!(reports("handle").await, cloud::Reports::default());
+        assert_eq!(reports("absent").await, cloud::Reports::default());
+        let mut times = Vec::new();
+        for (number, count) in [("1", 1), ("1", 1), ("2", 2)] {
             let answer = handle.report(&api, json!({"status": "SUCCESS", "reason": "up", "id": number})).await;
             assert_eq!(answer.status, 200, "{}", answer.text);
+            let told = reports("handle").await;
+            assert_eq!(told.count, count);
+            times.push(told.last.unwrap());
+            tokio::time::sleep(std::time::Duration::from_millis(1100)).await;
         }
-        let (condition, after) = listed().await;
-        assert_eq!(session.heat().reports(&condition, "handle").await.unwrap(), 2);
-        assert!(after > before, "{before} {after}");
+        assert!(times.is_sorted() && times[0] < times[2], "{times:?}");
     })
     .await;
 }

@@ -19,7 +19,7 @@ const CONDITION: &str = "OS::Heat::WaitCondition";
 impl StepCtx {
     /// Has Heat go through a stack in progress again that it has forgotten, see `[magnum_rs] stalled_stack_time`.
     ///
-    /// What it asks for is itself a movement, and so is a node's report, so the next time is as long again after it.
+    /// What it asks for is itself a movement, so the next time is as long again after it.
     pub(super) async fn revive(&self, stack: &Stack) -> Result<(), Fail> {
         let patience = TimeDelta::seconds(self.deps.options.magnum_rs.stalled_stack_time);
         let now = self.deps.clock.now();
@@ -35,7 +35,13 @@ impl StepCtx {
         }
         let under_way = |one: &&Resource| one.status.ends_with("_IN_PROGRESS") && !one.is_nested();
         let leaves: Vec<&Resource> = resources.iter().filter(under_way).collect();
-        if stack.status != "DELETE_IN_PROGRESS" && !self.is_forgotten(stack, &leaves, quiet >= patience * SLOW).await? {
+        let forgotten = match stack.status.as_str() {
+            "DELETE_IN_PROGRESS" => true,
+            _ => leaves.is_empty() || self.is_all_told(stack, &leaves, now - patience).await?,
+        };
+        // Nodes that have not reported are slow or dead; for these, conditions have a time of their own.
+        let stuck = quiet >= patience * SLOW && leaves.iter().any(|one| one.kind != CONDITION);
+        if !(forgotten || stuck) {
             return Ok(());
         }
         let waiting: Vec<&str> = leaves.iter().map(|one| one.name.as_str()).collect();
@@ -54,19 +60,19 @@ impl StepCtx {
         Ok(())
     }
 
-    /// Whether nobody works on a stack in which these resources are in progress: nothing is, every report that a condition
-    /// waits for has come, or something else than nodes has been waited for very long. Nodes that have not reported are
-    /// slow or dead; for these, conditions have a time of their own.
-    async fn is_forgotten(&self, stack: &Stack, leaves: &[&Resource], long: bool) -> Result<bool, Fail> {
+    /// Whether every report that one of these conditions waits for had come before `deadline`.
+    async fn is_all_told(&self, stack: &Stack, leaves: &[&Resource], deadline: DateTime<Utc>) -> Result<bool, Fail> {
         let wanted = Order::last(&stack.parameters).map_or(1, |(number, _)| number + 1);
         for condition in leaves.iter().filter(|one| one.kind == CONDITION) {
             let handle = &condition.name.replace("_condition", "_handle");
-            let count = async move |session: Session| session.heat().reports(condition, handle).await;
-            if self.with_any(count).await? as u64 >= wanted {
+            let ask = async move |session: Session| session.heat().reports(condition, handle).await;
+            let reports = self.with_any(ask).await?;
+            let long_ago = time(reports.last.as_deref()).is_none_or(|last| last < deadline);
+            if reports.count as u64 >= wanted && long_ago {
                 return Ok(true);
             }
         }
-        Ok(leaves.is_empty() || (long && leaves.iter().any(|one| one.kind != CONDITION)))
+        Ok(false)
     }
 }
 

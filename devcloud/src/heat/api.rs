@@ -260,6 +260,7 @@ impl Call<'_> {
                 row["description"] = json!("");
                 Ok(Reply::ok(json!({"resource": row})))
             }
+            ("GET", [name, "events"]) => Ok(Reply::ok(json!({"events": signals::events_of(world, find(name)?)}))),
             ("GET", [name, "metadata"]) => {
                 let reports = signals::reports_to(world, find(name)?);
                 Ok(Reply::ok(json!({"metadata": reports})))

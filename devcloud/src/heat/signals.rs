@@ -6,6 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ use super::stack::Stack;
 use super::tree::{Level, Node};
 use crate::hot::parameters::{dumped, plain};
 use crate::http::{Answer, Refusal, Reply};
-use crate::state::World;
+use crate::state::{World, stamp};
 
 const CONDITION: &str = "OS::Heat::WaitCondition";
 pub(super) const HANDLE: &str = "OS::Heat::WaitConditionHandle";
@@ -25,6 +26,7 @@ pub(crate) struct Report {
     succeeded: bool,
     reason: String,
     data: Value,
+    at: DateTime<Utc>,
 }
 
 /// The reports to one handle, by the id that the node gave.
@@ -41,29 +43,29 @@ pub(super) fn take(world: &mut World, handle: &str, body: &Value) -> Answer {
     let id = word("id").unwrap_or_else(|| (reports.len() + 1).to_string());
     let reason = word("reason").unwrap_or_else(|| format!("Signal {id} received"));
     let data = body.get("data").cloned().unwrap_or_default();
-    reports.insert(id, Report { succeeded: status == "SUCCESS", reason, data });
-    world.stacks.iter_mut().any(|stack| touch(&mut stack.level, handle));
+    reports.insert(id, Report { succeeded: status == "SUCCESS", reason, data, at: Utc::now() });
     Ok(Reply::ok(Value::Null))
-}
-
-/// A report is a change of its handle; `false` where it is not.
-fn touch(level: &mut Level, handle: &str) -> bool {
-    level.nodes.values_mut().any(|node| match node.level.as_deref_mut() {
-        Some(nested) => touch(nested, handle),
-        None if node.kind == HANDLE && node.attributes["endpoint"] == handle => {
-            node.updated = chrono::Utc::now();
-            true
-        }
-        None => false,
-    })
 }
 
 /// What a handle has been told, as Heat keeps it with the handle; nothing of other resources.
 pub(super) fn reports_to(world: &World, node: &Node) -> Map<String, Value> {
-    let reports = node.attributes.get("endpoint").and_then(|endpoint| world.stacks.reports.get(&plain(endpoint)));
     let word = |report: &Report| if report.succeeded { "SUCCESS" } else { "FAILURE" };
     let shown = |report: &Report| json!({"status": word(report), "reason": report.reason, "data": report.data});
-    reports.into_iter().flatten().map(|(id, report)| (id.clone(), shown(report))).collect()
+    reports_of(world, node).map(|(id, report)| (id.clone(), shown(report))).collect()
+}
+
+fn reports_of<'a>(world: &'a World, node: &Node) -> impl Iterator<Item = (&'a String, &'a Report)> {
+    let handle = node.attributes.get("endpoint").map(plain);
+    handle.and_then(|handle| world.stacks.reports.get(&handle)).into_iter().flatten()
+}
+
+/// The events of a handle: one for each report, the last of each id.
+pub(super) fn events_of(world: &World, node: &Node) -> Vec<Value> {
+    let event = |report: &Report| {
+        json!({"event_time": stamp(report.at), "resource_name": node.name, "resource_status": "SIGNAL_COMPLETE",
+            "resource_status_reason": format!("Signal: status:SUCCESS reason:{}", report.reason)})
+    };
+    reports_of(world, node).map(|(_, report)| event(report)).collect()
 }
 
 /// Reports success to every handle there is, once, in the place of nodes.
@@ -80,7 +82,7 @@ pub(crate) fn report_to_all(world: &mut World) {
     let mut found = Vec::new();
     world.stacks.iter().for_each(|stack| handles(&stack.level, &mut found));
     for handle in found {
-        let report = Report { succeeded: true, reason: String::new(), data: Value::Null };
+        let report = Report { succeeded: true, reason: String::new(), data: Value::Null, at: Utc::now() };
         world.stacks.reports.entry(handle).or_default().insert("1".to_owned(), report);
     }
 }

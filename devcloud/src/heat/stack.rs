@@ -164,10 +164,6 @@ impl Stacks {
         self.rows.values()
     }
 
-    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Stack> {
-        self.rows.values_mut()
-    }
-
     /// The live stack of this name in a project.
     pub(crate) fn named(&self, project: &str, name: &str) -> Option<&Stack> {
         self.rows.values().find(|stack| stack.deleted.is_none() && stack.project_id == project && stack.name == name)
