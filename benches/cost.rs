@@ -218,6 +218,7 @@ fn rows(template: &Value, number: usize) -> (Cluster, [NodeGroup; 2], Operation)
         trustee_username: None,
         trustee_user_id: None,
         trustee_password: None,
+        trustee_rotation: None,
         created_at: now,
         updated_at: None,
     };

@@ -180,7 +180,11 @@ impl Ctx {
         let scope = if everywhere.is_some() { Scope::All } else { self.own_rows() };
         let record = self.deps.store.cluster(&scope, ident).await?;
         if everywhere.is_none() {
-            self.check(rule, &Target::cluster(&record.cluster, self.trustee_domain()))?;
+            let mut target = Target::cluster(&record.cluster, self.trustee_domain());
+            if self.is_trustee_of(&record.cluster) {
+                target.trustee_user_id = Some(&self.caller.user_id);
+            }
+            self.check(rule, &target)?;
         }
         Ok(record)
     }
@@ -192,7 +196,7 @@ impl Ctx {
 
     /// Whether a certificate is for a node: the cluster's own user, or the owner's name on loan by the cluster's trust.
     pub(crate) fn sign_for(&self, cluster: &Cluster) -> certs::SignFor {
-        let trustee = cluster.trustee_user_id.as_deref() == Some(self.caller.user_id.as_str());
+        let trustee = self.is_trustee_of(cluster);
         let on_loan = self.caller.trust_id.is_some() && self.caller.trust_id == cluster.trust_id;
         if trustee || on_loan { certs::SignFor::Trustee } else { certs::SignFor::Owner }
     }
@@ -250,6 +254,14 @@ impl Ctx {
             Some(project) => Scope::Project(project.to_owned()),
             None => Scope::User(self.caller.user_id.clone()),
         }
+    }
+
+    /// The cluster's own user, or the other one while its credentials are rotated: who has which name in the trustees'
+    /// domain, its administrator alone decides.
+    fn is_trustee_of(&self, cluster: &Cluster) -> bool {
+        let rotated = || cluster.trustee_rotation.is_some() && self.is_trustee();
+        cluster.trustee_user_id.as_deref() == Some(self.caller.user_id.as_str())
+            || (rotated() && cluster.trustee_names().contains(&self.caller.user_name))
     }
 
     fn is_trustee(&self) -> bool {

@@ -28,7 +28,7 @@ use crate::{
         templates::old::list, templates::old::detail, templates::old::show, templates::old::create,
         templates::old::update, templates::old::delete,
         bays::list, bays::detail, bays::show, bays::create, bays::update, bays::delete,
-        certificates::show, certificates::sign, rotations::rotate_ca,
+        certificates::show, certificates::sign, rotations::rotate_ca, rotations::rotate_credentials,
         federations::list, federations::detail, federations::show, federations::create, federations::update,
         federations::delete,
         mservices::list,

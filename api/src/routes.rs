@@ -79,6 +79,7 @@ pub(crate) fn routes(app: &mut ServiceConfig) {
                 .route(web::get().to(certificates::show))
                 .route(web::patch().to(rotations::rotate_ca)),
         )
+        .service(only("/v1/credentials/{ident}", "PATCH").route(web::patch().to(rotations::rotate_credentials)))
         .service(only("/v1/mservices", "GET").route(web::get().to(mservices::list)))
         .service(
             only("/v1/discovery/{key:.*}", "GET, PUT")

@@ -5,6 +5,7 @@
 
 mod certificates;
 mod choice;
+mod credentials;
 mod discovery;
 mod facts;
 mod nodegroup;
@@ -26,6 +27,9 @@ use crate::{
 };
 use certificates::{delete_certs, issue_certs};
 use choice::choose_nodes;
+use credentials::{
+    await_credentials, forget_credentials, make_trustee, tell_credentials, trust_trustee, use_credentials,
+};
 use nodegroup::{
     announce_group, await_group_stack, create_group_stack, delete_group_stack, delete_node_groups, forget_group,
     record_group,
@@ -107,6 +111,18 @@ operation! {
 }
 
 operation! {
+    /// Replaces the cluster's trustee and its trust. Until all nodes use the new one both are good.
+    ROTATE_CREDENTIALS {
+        make_trustee;
+        trust_trustee    [token];
+        tell_credentials [token];
+        await_credentials;
+        use_credentials;
+        forget_credentials;
+    }
+}
+
+operation! {
     /// What the removal of a cluster or node group does before it undoes the creation.
     BEFORE_DELETE {
         settle;
@@ -127,6 +143,7 @@ pub(crate) fn steps(kind: OperationKind) -> Vec<Step> {
         OperationKind::NodegroupUpdate => forward(NODEGROUP_UPDATE),
         OperationKind::Upgrade => forward(UPGRADE),
         OperationKind::RotateCa => forward(ROTATE_CA),
+        OperationKind::RotateCredentials => forward(ROTATE_CREDENTIALS),
         OperationKind::Delete => backward(CREATE),
         OperationKind::NodegroupDelete => backward(NODEGROUP_CREATE),
     }
@@ -144,9 +161,8 @@ pub(crate) fn lacks_token(op: &Operation) -> bool {
 /// Steps that wait for Heat get Heat's own timeout and a margin, so that Heat says first what went wrong.
 pub(crate) fn deadline(ctx: &StepCtx, step: &str) -> TimeDelta {
     match step {
-        "await_stack" | "await_group_stack" | "await_authority" | "await_renewal" | "await_removal" => {
-            stack::timeout(ctx) + TimeDelta::minutes(10)
-        }
+        "await_stack" | "await_group_stack" | "await_authority" | "await_renewal" | "await_removal"
+        | "await_credentials" => stack::timeout(ctx) + TimeDelta::minutes(10),
         "await_resize" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
         "replace_nodes" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline) * upgrade::batches(ctx),
         "settle_version" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),

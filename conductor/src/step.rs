@@ -167,12 +167,16 @@ impl StepCtx {
         Ok(self.deps.cloud.as_user(token, &self.cluster.project_id))
     }
 
-    /// Acts with the cluster's own trust, if it has one.
+    /// Acts with the cluster's own trust, if it has one. While credentials are rotated that is the new one as soon as it was
+    /// proven to work: the old one may be dead, which is a reason to rotate.
     pub(crate) fn as_trust(&self) -> Result<Option<Session>, Fail> {
         self.trust_by(Cloud::as_trust)
     }
 
     fn trust_by(&self, log_in: fn(&Cloud, &str, &Secret, &str) -> Session) -> Result<Option<Session>, Fail> {
+        if let Some((user, password, trust)) = self.coming_trust()? {
+            return Ok(Some(log_in(&self.deps.cloud, &user, &password, &trust)));
+        }
         let (Some(user), Some(trust)) = (&self.cluster.trustee_user_id, &self.cluster.trust_id) else {
             return Ok(None);
         };

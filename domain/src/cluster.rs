@@ -45,11 +45,14 @@ pub struct Cluster {
     pub etcd_ca_cert_ref: Option<String>,
     pub front_proxy_ca_cert_ref: Option<String>,
     pub trust_id: Option<String>,
-    /// `<uuid>_<project id>`.
+    /// One of [`Cluster::trustee_names`].
     pub trustee_username: Option<String>,
     pub trustee_user_id: Option<String>,
     /// Sealed text, never the password itself.
     pub trustee_password: Option<String>,
+    /// Sealed text: the credentials its servers are made with, and a trustee that is to come or to go. `None` until they
+    /// are rotated.
+    pub trustee_rotation: Option<String>,
     pub created_at: DateTime<Utc>,
     pub updated_at: Option<DateTime<Utc>>,
 }
@@ -58,7 +61,15 @@ impl Cluster {
     /// Name of the trustee user, derived so that a rerun finds the one that exists.
     #[must_use]
     pub fn trustee_name(&self) -> String {
-        format!("{}_{}", self.uuid, self.project_id)
+        let [first, _] = self.trustee_names();
+        first
+    }
+
+    /// Names its trustees have in turns: with the first it is made, and each rotation of its credentials goes from one to
+    /// the other. What follows the `_` is the project, see [`crate::Caller::trustee_project`].
+    #[must_use]
+    pub fn trustee_names(&self) -> [String; 2] {
+        ["", ".2"].map(|turn| format!("{}{turn}_{}", self.uuid, self.project_id))
     }
 
     /// Name of the Heat stack: the shape Magnum makes from a random id, here derived from the uuid so that a rerun (or

@@ -175,6 +175,7 @@ fn cluster_of(request: ClusterRequest, template: &ClusterTemplate, caller: &Call
         trustee_username: None,
         trustee_user_id: None,
         trustee_password: None,
+        trustee_rotation: None,
         created_at: now,
         updated_at: None,
     }

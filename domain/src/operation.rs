@@ -25,13 +25,15 @@ pub enum OperationKind {
     Upgrade,
     /// Replace a cluster's certificate authority (`PATCH /v1/certificates/{cluster}`).
     RotateCa,
+    /// Replace a cluster's own user and its trust (`PATCH /v1/credentials/{cluster}`).
+    RotateCredentials,
     /// Remove a cluster and everything made for it.
     Delete,
 }
 
 impl OperationKind {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Create,
         Self::Resize,
         Self::NodegroupCreate,
@@ -39,6 +41,7 @@ impl OperationKind {
         Self::NodegroupDelete,
         Self::Upgrade,
         Self::RotateCa,
+        Self::RotateCredentials,
         Self::Delete,
     ];
 
@@ -59,6 +62,7 @@ impl OperationKind {
             Self::NodegroupDelete => "nodegroup_delete",
             Self::Upgrade => "upgrade",
             Self::RotateCa => "rotate_ca",
+            Self::RotateCredentials => "rotate_credentials",
             Self::Delete => "delete",
         }
     }

@@ -49,14 +49,18 @@ retry() {
     return 1
 }
 
-# Every NAME=value line of the parameter file becomes a variable. The file is data: nothing in it is executed.
-load_parameters() {
+# read_parameters FILE: every NAME=value line becomes a variable. The file is data: nothing in it is executed.
+read_parameters() {
     local line
     while IFS= read -r line; do
         if [[ $line =~ ^[A-Z][A-Z0-9_]*= ]]; then
             printf -v "${line%%=*}" '%s' "${line#*=}"
         fi
-    done </etc/sysconfig/heat-params
+    done <"$1"
+}
+
+load_parameters() {
+    read_parameters /etc/sysconfig/heat-params
 }
 
 is_true() {

@@ -4,9 +4,12 @@
 # condition, which waits for one report more with every order.
 ORDERS=/var/lib/magnum
 
+metadata() {
+    curl --silent --fail --max-time 10 --noproxy '*' http://169.254.169.254/openstack/latest/meta_data.json
+}
+
 told() {
-    curl --silent --fail --max-time 10 --noproxy '*' http://169.254.169.254/openstack/latest/meta_data.json |
-        json_value "$1"
+    metadata | json_value "$1"
 }
 
 # carry_out_order: does what was told last, once. What fails is tried again when the timer looks the next time.
@@ -22,8 +25,10 @@ carry_out_order() {
     if ((number <= last)); then
         return 0
     fi
+    step "credentials" renew_credentials use_credentials
     case $kind in
         certificates) step "certificates" renew_certificates ;;
+        credentials) ;;
         *) fail "order $number asks for something this node does not know: $kind" ;;
     esac
     step "reports" report_orders "$number"
@@ -71,16 +76,24 @@ is_published() {
     fi
 }
 
-# renew_pods: the cluster's own services start again where the authority has changed, because they read it only once.
-renew_pods() {
-    local names name stamp
-    retry 12 is_published || fail "the authority does not reach the pods"
-    stamp=$(sha256sum <"$CERTIFICATES/ca.crt")
+# restart_pods NAMES WHAT STAMP: services of the cluster's own whose names match start again where the stamp has changed,
+# because they read what they need only once.
+restart_pods() {
+    local names name
     names=$("${KUBECTL[@]}" -n kube-system get deployments,daemonsets -o name)
     for name in $names; do
-        "${KUBECTL[@]}" -n kube-system patch "$name" --patch \
-            "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"magnum.openstack.org/authority\":\"${stamp%% *}\"}}}}}" >&2
+        if [[ $name =~ $1 ]]; then
+            "${KUBECTL[@]}" -n kube-system patch "$name" --patch \
+                "{\"spec\":{\"template\":{\"metadata\":{\"annotations\":{\"magnum.openstack.org/$2\":\"$3\"}}}}}" >&2
+        fi
     done
+}
+
+renew_pods() {
+    local stamp
+    retry 12 is_published || fail "the authority does not reach the pods"
+    stamp=$(sha256sum <"$CERTIFICATES/ca.crt")
+    restart_pods . authority "${stamp%% *}"
 }
 
 # watch_orders: keeps every function that was read until now, for a timer to carry out what the node is told.
@@ -89,7 +102,7 @@ watch_orders() {
     mkdir -p "$ORDERS" "${file%/*}"
     {
         printf 'set -euo pipefail\numask 022\n'
-        for name in STEP CAUSE ORDERS CERTIFICATES KUBECTL SECRETS NODE_IP ETCD_DATA FLANNEL_KEY FLANNEL_CERTIFICATE; do
+        for name in STEP CAUSE ORDERS CREDENTIALS CLOUD_CONFIG CERTIFICATES KUBECTL SECRETS NODE_IP ETCD_DATA FLANNEL_KEY FLANNEL_CERTIFICATE; do
             declare -p "$name" 2>/dev/null || true
         done
         declare -f

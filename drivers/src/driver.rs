@@ -74,7 +74,7 @@ pub trait Driver: Sync {
     /// # Errors
     /// [`Error::Invalid`], naming the driver, when its nodes cannot be reached.
     fn order(&self, _: &Input<'_>, _: &Order<'_>) -> Result<StackRequest, Error> {
-        Err(no_orders(self.name()))
+        Err(no_orders(self.name(), "configuration"))
     }
 
     /// Writes what the stack tells into the cluster and its default node groups.

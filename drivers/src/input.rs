@@ -2,6 +2,8 @@
 
 use domain::{Cluster, ClusterTemplate, Labels, NodeGroup, Role, Secret};
 
+use crate::Credentials;
+
 /// What a stack is computed from.
 pub struct Input<'a> {
     /// The cluster, with its effective labels.
@@ -38,14 +40,16 @@ impl<'a> Input<'a> {
 pub struct Facts {
     /// Domain of the trustee users.
     pub trustee_domain_id: String,
-    /// User id of the cluster's trustee.
+    /// User id of the trustee that servers are made with; of all stacks of a cluster the same.
     pub trustee_user_id: String,
-    /// `<cluster uuid>_<project id>`.
+    /// Its name.
     pub trustee_username: String,
-    /// Password of the trustee, opened.
+    /// Its password, opened.
     pub trustee_password: Secret,
-    /// The trust for the nodes; `None` unless `[trust] cluster_user_trust` hands it to them.
+    /// Its trust for the nodes; `None` unless `[trust] cluster_user_trust` hands it to them.
     pub trust_id: Option<String>,
+    /// The trustee of today, where that is another one.
+    pub credentials: Option<Credentials>,
     /// Keystone v3 endpoint as the nodes reach it, with the version.
     pub auth_url: String,
     /// Our own endpoint as the nodes reach it, with `/v1`.
@@ -113,6 +117,7 @@ impl Default for Facts {
             trustee_username: String::new(),
             trustee_password: Secret::new(""),
             trust_id: None,
+            credentials: None,
             auth_url: String::new(),
             magnum_url: String::new(),
             region_name: String::new(),

@@ -7,6 +7,7 @@
 //! [`DRIVERS`], and nothing else has to be changed to add one.
 
 mod check;
+mod credentials;
 mod driver;
 mod input;
 mod kubernetes;
@@ -28,11 +29,12 @@ mod tests;
 mod version;
 
 pub use check::{Check, Rules};
+pub use credentials::Credentials;
 pub use driver::{Driver, NodeGroups, Plugins, Provides};
 pub use input::{Facts, GivenSubnet, Input};
 pub use label::{Form, Label};
 pub use monitor::{Answer, Health, Inquiry, Monitor, NodeUse, Reply, Site, Turn, Workers};
-pub use order::{Order, no_orders};
+pub use order::{Order, Task, no_orders};
 pub use outputs::Outputs;
 pub use registry::{DRIVERS, driver_for, driver_named};
 pub use release::{Batch, Upgrades, upgrade_order};

@@ -28,6 +28,9 @@ pub(crate) const HIDDEN: [&str; 7] = [
     "trustee_password",
 ];
 
+/// Parameter with the credentials that nodes use in the place of those they are made with.
+pub(crate) const CREDENTIALS: &str = "node_credentials";
+
 /// Puts values in, leaving out what is not there.
 pub(crate) trait Put {
     /// Sets `name`.
@@ -61,6 +64,9 @@ pub(crate) fn base(input: &Input<'_>) -> Result<Parameters, Error> {
     p.put("trustee_username", facts.trustee_username.as_str());
     p.put("trustee_password", facts.trustee_password.expose());
     p.put("trust_id", facts.trust_id.as_deref().unwrap_or_default());
+    if let Some(current) = &facts.credentials {
+        p.put(CREDENTIALS, current.sealed(&facts.trustee_password)?);
+    }
     p.put("verify_ca", facts.verify_ca);
     p.put("openstack_ca", facts.openstack_ca.as_str());
     p.put_given("username", facts.username.as_deref());

@@ -36,6 +36,7 @@ CREATE TABLE `cluster` (
   `fixed_subnet` varchar(255) DEFAULT NULL,
   `floating_ip_enabled` tinyint(1) DEFAULT NULL,
   `master_lb_enabled` tinyint(1) DEFAULT NULL,
+  `trustee_rotation` text DEFAULT NULL,
   PRIMARY KEY (`id`),
   UNIQUE KEY `uniq_bay0uuid` (`uuid`),
   KEY `rs_cluster_project` (`project_id`,`id`),

@@ -35,7 +35,8 @@ CREATE TABLE cluster (
     fixed_network character varying(255) COLLATE C,
     fixed_subnet character varying(255) COLLATE C,
     floating_ip_enabled boolean,
-    master_lb_enabled boolean
+    master_lb_enabled boolean,
+    trustee_rotation text
 );
 CREATE UNIQUE INDEX cluster_pkey ON cluster USING btree (id);
 CREATE INDEX rs_cluster_name ON cluster USING btree (name);

@@ -35,7 +35,7 @@ CREATE TABLE "cluster" (
     "fixed_network" VARCHAR(255),
     "fixed_subnet" VARCHAR(255),
     "floating_ip_enabled" BOOLEAN,
-    "master_lb_enabled" BOOLEAN,
+    "master_lb_enabled" BOOLEAN, "trustee_rotation" TEXT,
     CONSTRAINT "uniq_bay0uuid" UNIQUE ("uuid")
 );
 

@@ -1,7 +1,7 @@
 //! The schema: three folders of the same numbered files, embedded, run by sqlx under its lock into a version table of our
 //! own (`rs_schema`).
 //!
-//! Files only go forward. Each creates one table if it is missing, or sets columns to what they shall be, so that one that
+//! Files only go forward. Each creates one table if it is missing, or sets or adds columns as they shall be, so that one that
 //! `MySQL`, whose schema changes are not transactional, was killed in the middle of can be run again.
 
 use domain::{Error, Result};

@@ -60,7 +60,7 @@ fn pending_key(operation: &Operation) -> String {
         OperationKind::NodegroupCreate => format!("{cluster}/{group}/c"),
         OperationKind::NodegroupUpdate => format!("{cluster}/{group}/u"),
         OperationKind::NodegroupDelete => format!("{cluster}/{group}/d"),
-        OperationKind::RotateCa => format!("{cluster}/{}", operation.kind),
+        OperationKind::RotateCa | OperationKind::RotateCredentials => format!("{cluster}/{}", operation.kind),
         OperationKind::Upgrade => format!("{cluster}/{group}/v"),
         _ => format!("{cluster}/{}", operation.id),
     }
@@ -201,7 +201,7 @@ impl Store {
             .await
     }
 
-    /// Accepts the replacement of a cluster's authority, which waits while the cluster is busy; of several
+    /// Accepts the replacement of a cluster's authority or of its trustee, which waits while the cluster is busy; of several
     /// that wait only the last is carried out.
     ///
     /// # Errors

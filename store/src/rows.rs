@@ -41,6 +41,7 @@ row!(
         trustee_username,
         trustee_user_id,
         trustee_password,
+        trustee_rotation,
         created_at,
         updated_at,
     ]
@@ -166,6 +167,7 @@ pub(crate) const CLUSTER_PROGRESS: &[&str] = &[
     "trustee_username",
     "trustee_user_id",
     "trustee_password",
+    "trustee_rotation",
     "updated_at",
 ];
 

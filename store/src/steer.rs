@@ -120,9 +120,11 @@ async fn fail_cluster(tx: &mut Tx, operation: &Operation, reason: &str, now: Dat
         OperationKind::Delete => (Status::DeleteFailed, Status::DeleteFailed),
         OperationKind::NodegroupCreate => (Status::UpdateFailed, Status::CreateFailed),
         OperationKind::NodegroupDelete => (Status::UpdateFailed, Status::DeleteFailed),
-        OperationKind::Resize | OperationKind::NodegroupUpdate | OperationKind::Upgrade | OperationKind::RotateCa => {
-            (Status::UpdateFailed, Status::UpdateFailed)
-        }
+        OperationKind::Resize
+        | OperationKind::NodegroupUpdate
+        | OperationKind::Upgrade
+        | OperationKind::RotateCa
+        | OperationKind::RotateCredentials => (Status::UpdateFailed, Status::UpdateFailed),
     };
     let which = nodegroups::taking_part(operation);
     clusters::write_status(tx, uuid, which, status, Some(reason), now).await?;

@@ -361,7 +361,8 @@ pub(crate) async fn make_active(tx: &mut Tx, operation: Operation, now: DateTime
         | OperationKind::NodegroupUpdate
         | OperationKind::NodegroupDelete
         | OperationKind::Upgrade
-        | OperationKind::RotateCa => {
+        | OperationKind::RotateCa
+        | OperationKind::RotateCredentials => {
             if !nodegroups::start(tx, &next, now).await? {
                 return Ok(false);
             }

@@ -117,6 +117,14 @@ def test_ca_rotate_replaces_the_authority(cli, cluster, config):
     assert kube.get(config, "/healthz") == (200, "ok")
 
 
+def test_credential_rotate_keeps_the_cluster_open(cli, cluster, config):
+    said = cli.coe("credential", "rotate", cluster)
+    assert re.fullmatch(r"Request to rotate credentials for cluster \S+ accepted\.\n", said)
+    cli.wait(cluster, "UPDATE_COMPLETE")
+    assert kube.get(config, "/healthz") == (200, "ok")
+    assert "could not be found" in cli.coe("credential", "rotate", "absent")
+
+
 def test_update_resizes(cli, cluster, config):
     done = cli.coe("cluster", "update", cluster, "--node-count", "3")
     assert done == f"Request to update cluster {cluster} has been accepted.\n"

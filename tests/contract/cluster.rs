@@ -169,6 +169,7 @@ fn cluster(uuid: String, project: &str) -> Cluster {
         trustee_username: None,
         trustee_user_id: None,
         trustee_password: None,
+        trustee_rotation: None,
         created_at: DateTime::UNIX_EPOCH,
         updated_at: None,
     }

@@ -56,11 +56,28 @@ async fn live(world: &World, driver: &dyn Driver) {
             "{name}: {cluster}"
         );
     }
+    rotate(world, driver, uuid).await;
     upgrade(world, driver, uuid).await;
     world.accept_delete(uuid).await;
     world.run_until_idle(&world.engine()).await;
     assert!(world.cluster(uuid).await.is_none(), "{name}");
     assert_eq!(world.cloud.census(), before, "{name}");
+}
+
+/// The credentials, where nodes can be told of others; the other drivers say so.
+async fn rotate(world: &World, driver: &dyn Driver, uuid: &str) {
+    let name = driver.name();
+    if driver.takes_orders() {
+        crate::credentials::accept_rotation(world, uuid).await;
+        world.run_until_idle(&world.engine()).await;
+        let cluster = world.cluster(uuid).await.unwrap();
+        assert_eq!(cluster["status"], "UPDATE_COMPLETE", "{name}: {cluster}");
+        crate::credentials::assert_rotated(world, uuid, name).await;
+        return;
+    }
+    let (status, answer) = world.send("PATCH", &format!("/credentials/{uuid}"), None).await;
+    assert_eq!(status, 400, "{name}: {answer}");
+    assert!(answer.to_string().contains(name), "{answer}");
 }
 
 /// To another patch version, where the driver can; the others say so.

@@ -1,7 +1,7 @@
 //! The generic crash test: every operation, every step, every place to die. Same final state, nothing left behind.
 
 use conductor::Point;
-use domain::OperationState;
+use domain::{OperationKind, OperationState};
 use serde_json::json;
 
 use crate::{upgrade, world::World};
@@ -23,6 +23,7 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
         "resize" => world.accept_resize(&uuid, 2).await,
         "upgrade" => upgrade::accept_upgrade(world, &uuid, json!({"cluster_template": "new"})).await,
         "rotate_ca" => crate::rotations::accept_rotation(world, &uuid).await,
+        "rotate_credentials" => crate::credentials::accept_rotation(world, &uuid).await,
         "delete" => world.accept_delete(&uuid).await,
         _ => {}
     }
@@ -35,6 +36,9 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
         let status = if operation == "create" { "CREATE_COMPLETE" } else { "UPDATE_COMPLETE" };
         assert_eq!(cluster["status"], status, "{what}: {cluster}");
         assert_eq!(cluster["node_count"], if operation == "resize" { 2 } else { 1 }, "{what}: {cluster}");
+        if operation == "rotate_credentials" {
+            crate::credentials::assert_rotated(world, &uuid, &what).await;
+        }
         if operation == "upgrade" {
             upgrade::assert_upgraded(world, &uuid, &what).await;
         }
@@ -45,7 +49,7 @@ async fn survives(world: &World, operation: &str, step: &'static str, point: Poi
 }
 
 async fn every_step_of(operation: &str) {
-    let world = World::with_barbican(|settings| settings.play_nodes = operation != "rotate_ca").await;
+    let world = World::with_barbican(|settings| settings.play_nodes = !operation.starts_with("rotate_")).await;
     world.template().await;
     upgrade::templates(&world).await;
     for step in conductor::step_names(operation.parse().unwrap()) {
@@ -77,19 +81,29 @@ async fn a_rotation_survives_a_death_at_every_step() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_rotation_of_credentials_survives_a_death_at_every_step() {
+    every_step_of("rotate_credentials").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_delete_takes_over_a_rotation_that_died_at_any_step() {
     let world = World::with_barbican(|settings| settings.play_nodes = false).await;
     world.template().await;
     let before = world.cloud.census();
-    for step in conductor::step_names(domain::OperationKind::RotateCa) {
-        let uuid = world.accept_create("doomed").await;
-        world.run_until_idle(&world.engine()).await;
-        crate::rotations::accept_rotation(&world, &uuid).await;
-        world.die(&uuid, step, Point::AfterEffect).await;
-        world.accept_delete(&uuid).await;
-        world.run_until_idle(&world.engine()).await;
-        assert!(world.cluster(&uuid).await.is_none(), "{step}");
-        assert_eq!(world.cloud.census(), before, "{step}: something was left behind");
+    for kind in [OperationKind::RotateCa, OperationKind::RotateCredentials] {
+        for step in conductor::step_names(kind) {
+            let uuid = world.accept_create("doomed").await;
+            world.run_until_idle(&world.engine()).await;
+            match kind {
+                OperationKind::RotateCa => crate::rotations::accept_rotation(&world, &uuid).await,
+                _ => crate::credentials::accept_rotation(&world, &uuid).await,
+            }
+            world.die(&uuid, step, Point::AfterEffect).await;
+            world.accept_delete(&uuid).await;
+            world.run_until_idle(&world.engine()).await;
+            assert!(world.cluster(&uuid).await.is_none(), "{kind}/{step}");
+            assert_eq!(world.cloud.census(), before, "{kind}/{step}: something was left behind");
+        }
     }
     world.end().await;
 }
@@ -104,7 +118,7 @@ async fn a_delete_takes_over_a_create_that_died_at_any_step() {
     let world = World::with_barbican(|_| {}).await;
     world.template().await;
     let before = world.cloud.census();
-    for step in conductor::step_names(domain::OperationKind::Create) {
+    for step in conductor::step_names(OperationKind::Create) {
         for point in POINTS {
             let what = format!("{step}/{point:?}");
             let uuid = world.accept_create("doomed").await;

@@ -52,6 +52,12 @@ async fn live(world: &World, number: u32, effect: &Effect) -> usize {
     let cluster = world.cluster(&uuid).await.unwrap();
     assert_eq!(cluster["status"], "UPDATE_COMPLETE", "{what}: {cluster}");
     assert_eq!(cluster["node_addresses"].as_array().unwrap().len(), 2, "{what}: {cluster}");
+    crate::credentials::accept_rotation(world, &uuid).await;
+    deaths += usize::from(die_at(world, number, effect).await);
+    world.run_until_idle(&world.engine()).await;
+    let cluster = world.cluster(&uuid).await.unwrap();
+    assert_eq!(cluster["status"], "UPDATE_COMPLETE", "{what}: {cluster}");
+    crate::credentials::assert_rotated(world, &uuid, &what).await;
     world.accept_delete(&uuid).await;
     deaths += usize::from(die_at(world, number, effect).await);
     world.run_until_idle(&world.engine()).await;

@@ -15,7 +15,7 @@ struct Disturbance {
 }
 
 /// What a run of one operation called, in order.
-type Calls = [Vec<String>; 3];
+type Calls = [Vec<String>; 4];
 
 /// A call without what differs from run to run.
 fn shape(call: &Call) -> String {
@@ -38,7 +38,7 @@ async fn run(world: &World, disturbance: Option<&Disturbance>) -> Vec<String> {
     world.cloud.calls().iter().map(shape).collect()
 }
 
-/// Creates, resizes and deletes a cluster; each operation is disturbed.
+/// Creates a cluster, resizes it, rotates its credentials and deletes it; each operation is disturbed.
 async fn life(world: &World, disturbance: Option<&Disturbance>) -> Calls {
     let what = disturbance.map_or_else(String::new, |d| format!("{:?} at call {}", d.effect, d.number));
     let before = world.cloud.census();
@@ -53,15 +53,20 @@ async fn life(world: &World, disturbance: Option<&Disturbance>) -> Calls {
     let cluster = world.cluster(&uuid).await.unwrap();
     assert_eq!(cluster["status"], "UPDATE_COMPLETE", "{what}, {}: {cluster}", blame(&resize));
     assert_eq!(cluster["node_addresses"].as_array().unwrap().len(), 2, "{what}, {}: {cluster}", blame(&resize));
+    crate::credentials::accept_rotation(world, &uuid).await;
+    let rotate = run(world, disturbance).await;
+    let cluster = world.cluster(&uuid).await.unwrap();
+    assert_eq!(cluster["status"], "UPDATE_COMPLETE", "{what}, {}: {cluster}", blame(&rotate));
+    crate::credentials::assert_rotated(world, &uuid, &what).await;
     world.accept_delete(&uuid).await;
     let delete = run(world, disturbance).await;
     let left = world.cluster(&uuid).await;
     assert!(left.is_none(), "{what}, {}: {left:?}", blame(&delete));
     assert_eq!(world.cloud.census(), before, "{what}: something was left behind");
-    [create, resize, delete]
+    [create, resize, rotate, delete]
 }
 
-fn shapes(calls: &Calls) -> [BTreeSet<String>; 3] {
+fn shapes(calls: &Calls) -> [BTreeSet<String>; 4] {
     calls.each_ref().map(|calls| calls.iter().cloned().collect())
 }
 
@@ -73,7 +78,7 @@ async fn every_call_meets(effect: Effect) {
     life(&world, None).await;
     let undisturbed = life(&world, None).await;
     let longest = undisturbed.iter().map(Vec::len).max().unwrap();
-    let mut hit: [BTreeSet<String>; 3] = Default::default();
+    let mut hit: [BTreeSet<String>; 4] = Default::default();
     for number in 0..longest {
         let calls = life(&world, Some(&Disturbance { number, effect: effect.clone() })).await;
         for (hit, calls) in hit.iter_mut().zip(&calls) {

@@ -5,6 +5,7 @@
 mod arrows;
 mod coes;
 mod crash;
+mod credentials;
 #[path = "../database/mod.rs"]
 mod database;
 mod deaths;

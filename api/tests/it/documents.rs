@@ -138,6 +138,7 @@ async fn health_and_openapi_are_public() {
             "/v1/clustertemplates",
             "/v1/clustertemplates/detail",
             "/v1/clustertemplates/{ident}",
+            "/v1/credentials/{ident}",
             "/v1/discovery/{key}",
             "/v1/federations",
             "/v1/federations/detail",

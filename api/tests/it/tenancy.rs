@@ -9,11 +9,16 @@ use crate::{
 
 /// A user of the trustee domain with an unscoped token, as a cluster's nodes have it.
 pub(crate) async fn trustee(world: &World, label: &str, uuid: &str) -> String {
+    named_trustee(world, label, uuid).await
+}
+
+/// One whose name begins otherwise than with the cluster's uuid alone.
+pub(crate) async fn named_trustee(world: &World, label: &str, name: &str) -> String {
     let project = &world.cloud.seed().account("demo").unwrap().project_id;
     let password = "trustee-secret";
     let admin = world.client.as_domain_admin();
     let domain = world.client.trustee_domain_id().await.unwrap();
-    let name = format!("{uuid}_{project}");
+    let name = format!("{name}_{project}");
     let secret = domain::Secret::new(password);
     let user = admin.keystone().create_user(&name, &secret, &domain).await.unwrap();
     let body = json!({"auth": {"identity": {"methods": ["password"],

@@ -85,6 +85,7 @@ pub(crate) fn cluster() -> Cluster {
         trustee_username: None,
         trustee_user_id: None,
         trustee_password: None,
+        trustee_rotation: None,
         created_at: Utc::now(),
         updated_at: None,
     }

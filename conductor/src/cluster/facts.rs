@@ -9,15 +9,16 @@ use crate::step::{Fail, StepCtx};
 /// Asks Keystone's catalogue, Cinder and the certificate store.
 pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
     let options = &ctx.deps.options;
-    let password = ctx.trustee_password()?.ok_or_else(|| missing("the trustee's password"))?;
+    let (made_with, credentials) = ctx.credentials()?;
     let keys = ctx.service_account_keys().await?;
     let volumes = VolumeTypes::find(ctx).await?;
     Ok(Facts {
         trustee_domain_id: ctx.deps.cloud.trustee_domain_id().await?,
-        trustee_user_id: ctx.cluster.trustee_user_id.clone().ok_or_else(|| missing("the trustee's id"))?,
-        trustee_username: ctx.cluster.trustee_name(),
-        trustee_password: password,
-        trust_id: ctx.cluster.trust_id.clone().filter(|_| options.trust.cluster_user_trust),
+        trustee_user_id: made_with.user_id,
+        trustee_username: made_with.username,
+        trustee_password: made_with.password,
+        trust_id: made_with.trust_id,
+        credentials,
         auth_url: ctx.deps.cloud.auth_url().await?,
         magnum_url: ctx.deps.cloud.magnum_url().await?,
         region_name: options.cinder_client.region_name.clone().unwrap_or_default(),
@@ -59,13 +60,6 @@ async fn given_subnet(ctx: &StepCtx) -> Result<Option<GivenSubnet>, Fail> {
     let Some(name) = named.filter(|name| creates && !name.is_empty()) else { return Ok(None) };
     let found = ctx.with_caller_first(|session| async move { session.neutron().subnet(name).await }).await?;
     Ok(Some(GivenSubnet { id: found.id, network_id: found.network_id, cidr: found.cidr }))
-}
-
-fn missing(what: &str) -> Fail {
-    Fail::Fatal(Error::Internal {
-        doing: format!("{what} is not recorded; delete the cluster and create it again"),
-        source: None,
-    })
 }
 
 impl StepCtx {

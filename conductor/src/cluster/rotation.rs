@@ -6,7 +6,7 @@
 
 use cloud::Stack;
 use domain::{Error, Status};
-use drivers::Order;
+use drivers::{Order, Task};
 
 use super::stack::{update_failed, vanished};
 use crate::step::{Fail, Next, StepCtx};
@@ -14,7 +14,7 @@ use crate::step::{Fail, Next, StepCtx};
 /// Makes the new authority. The old one still signs, and whoever asks is shown both.
 pub(super) async fn add_authority(ctx: &mut StepCtx) -> Result<Next, Fail> {
     if !ctx.driver()?.takes_orders() {
-        return Err(Fail::Fatal(drivers::no_orders(ctx.driver()?.name())));
+        return Err(Fail::Fatal(drivers::no_orders(ctx.driver()?.name(), "certificates")));
     }
     for ident in ctx.stacks_with_nodes() {
         ctx.last_order(&ident).await?;
@@ -26,7 +26,7 @@ pub(super) async fn add_authority(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Tells the nodes to trust both.
 pub(super) async fn tell_authority(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    tell(ctx, "trust").await
+    tell(ctx, "trust", Task::Certificates).await
 }
 
 /// Waits until every node trusts both.
@@ -45,7 +45,7 @@ pub(super) async fn renew_authority(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Tells the nodes to get certificates of the new authority.
 pub(super) async fn tell_renewal(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    tell(ctx, "renew").await
+    tell(ctx, "renew", Task::Certificates).await
 }
 
 /// Waits until every node has them.
@@ -61,7 +61,7 @@ pub(super) async fn remove_authority(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Tells the nodes to trust the new authority alone.
 pub(super) async fn tell_removal(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    tell(ctx, "remove").await
+    tell(ctx, "remove", Task::Certificates).await
 }
 
 /// Waits until every node does.
@@ -76,18 +76,18 @@ pub(super) async fn forget_authority(ctx: &mut StepCtx) -> Result<Next, Fail> {
 }
 
 /// Gives every stack with nodes the same order. `phase` and the operation are the reason by which a rerun knows it again.
-async fn tell(ctx: &StepCtx, phase: &str) -> Result<Next, Fail> {
+pub(super) async fn tell(ctx: &StepCtx, phase: &str, task: Task<'_>) -> Result<Next, Fail> {
     let reason = format!("{}/{phase}", ctx.op.id);
     let mut next = Next::Done;
     for ident in ctx.stacks_with_nodes() {
-        if let wait @ Next::Wait(_) = tell_stack(ctx, &ident, &reason).await? {
+        if let wait @ Next::Wait(_) = tell_stack(ctx, &ident, &reason, task).await? {
             next = wait;
         }
     }
     Ok(next)
 }
 
-async fn tell_stack(ctx: &StepCtx, ident: &str, reason: &str) -> Result<Next, Fail> {
+async fn tell_stack(ctx: &StepCtx, ident: &str, reason: &str, task: Task<'_>) -> Result<Next, Fail> {
     let (stack, number, last) = ctx.last_order(ident).await?;
     let taken = last == reason;
     if taken && !update_failed(&stack.status) {
@@ -100,7 +100,7 @@ async fn tell_stack(ctx: &StepCtx, ident: &str, reason: &str) -> Result<Next, Fa
     if taken && ctx.op.attempt > 0 {
         return Ok(Next::Done);
     }
-    let order = Order { number: if taken { number } else { number + 1 }, reason };
+    let order = Order { number: if taken { number } else { number + 1 }, reason, task };
     let facts = super::facts::gather(ctx).await?;
     let mut request = ctx.driver()?.order(&ctx.input(&facts, &[])?, &order)?;
     if let Some(renewed) = ctx.renewed(&stack)? {
@@ -115,7 +115,7 @@ async fn tell_stack(ctx: &StepCtx, ident: &str, reason: &str) -> Result<Next, Fa
 }
 
 /// Waits until Heat has heard from every node.
-async fn await_nodes(ctx: &StepCtx) -> Result<Next, Fail> {
+pub(super) async fn await_nodes(ctx: &StepCtx) -> Result<Next, Fail> {
     let mut next = Next::Done;
     for ident in ctx.stacks_with_nodes() {
         let Some(stack) = ctx.stack_named(&ident).await? else { return Err(vanished(&ident)) };
@@ -131,7 +131,7 @@ async fn await_nodes(ctx: &StepCtx) -> Result<Next, Fail> {
 
 impl StepCtx {
     /// The cluster's stack, and those of further node groups that were built.
-    fn stacks_with_nodes(&self) -> Vec<String> {
+    pub(super) fn stacks_with_nodes(&self) -> Vec<String> {
         let built = |status: Status| !matches!(status, Status::CreateFailed | Status::DeleteFailed);
         // A group that was accepted meanwhile has no stack yet, and gets the authority of its day.
         let further =
@@ -142,13 +142,15 @@ impl StepCtx {
     /// A stack with number and reason of the last order its nodes were given.
     async fn last_order(&self, ident: &str) -> Result<(Stack, u64, String), Fail> {
         let stack = self.stack_named(ident).await?.ok_or_else(|| vanished(ident))?;
-        let older = || {
-            Fail::Fatal(Error::Refused(format!(
-                "Stack {} was made by an older version, whose nodes cannot be told anything. Make a new cluster",
-                stack.name
-            )))
-        };
-        let (number, reason) = Order::last(&stack.parameters).ok_or_else(older)?;
+        let (number, reason) = Order::last(&stack.parameters).ok_or_else(|| too_old(&stack))?;
         Ok((stack, number, reason))
     }
+}
+
+/// The templates of the stack know nothing of what its nodes were to be told.
+pub(super) fn too_old(stack: &Stack) -> Fail {
+    Fail::Fatal(Error::Refused(format!(
+        "Stack {} was made by an older version, whose nodes cannot be told anything. Make a new cluster",
+        stack.name
+    )))
 }

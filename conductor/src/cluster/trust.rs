@@ -41,55 +41,94 @@ async fn ensure_trustee(ctx: &mut StepCtx) -> Result<String, Fail> {
     if let Some(id) = &ctx.cluster.trustee_user_id {
         return Ok(id.clone());
     }
-    let admin = ctx.deps.cloud.as_domain_admin();
-    let domain = ctx.deps.cloud.trustee_domain_id().await?;
-    let id = match admin.keystone().find_user(&name, &domain).await? {
-        Some(user) => user.id,
-        None => {
-            let password = ctx
-                .trustee_password()?
-                .ok_or_else(|| Fail::Fatal(Error::invalid("the trustee's password is not recorded")))?;
-            admin.keystone().create_user(&name, &password, &domain).await.map_err(Fail::retry_conflict)?.id
-        }
-    };
+    let password =
+        ctx.trustee_password()?.ok_or_else(|| Fail::Fatal(Error::invalid("the trustee's password is not recorded")))?;
+    let id = ensure_user(ctx, &name, &password).await?;
     ctx.cluster.trustee_user_id = Some(id.clone());
     ctx.record().await?;
     Ok(id)
 }
 
-/// Removes the trust, acting as the trustee or else as the caller, then the trustee. Either may be gone already.
-pub(super) async fn revoke_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
+/// The trustee of this name, which is made where there is none.
+pub(super) async fn ensure_user(ctx: &StepCtx, name: &str, password: &Secret) -> Result<String, Fail> {
     let admin = ctx.deps.cloud.as_domain_admin();
-    let user_id = match &ctx.cluster.trustee_user_id {
-        Some(id) => Some(id.clone()),
-        None => {
-            let domain = ctx.deps.cloud.trustee_domain_id().await?;
-            admin.keystone().find_user(&ctx.cluster.trustee_name(), &domain).await?.map(|user| user.id)
-        }
-    };
-    if let Some(user_id) = user_id {
-        revoke_trusts_of(ctx, &user_id).await?;
-        admin.keystone().delete_user(&user_id).await?;
+    let domain = ctx.deps.cloud.trustee_domain_id().await?;
+    match admin.keystone().find_user(name, &domain).await? {
+        Some(user) => Ok(user.id),
+        None => Ok(admin.keystone().create_user(name, password, &domain).await.map_err(Fail::retry_conflict)?.id),
+    }
+}
+
+/// A trustee that is to go, with what is known of it. Has no `Debug`, because of the password.
+pub(super) struct Revoked {
+    pub(super) name: String,
+    pub(super) user_id: Option<String>,
+    pub(super) password: Option<Secret>,
+    pub(super) trust_id: Option<String>,
+}
+
+/// Removes every trustee of the cluster with its trusts, recorded or not.
+pub(super) async fn revoke_trust(ctx: &mut StepCtx) -> Result<Next, Fail> {
+    for trustee in ctx.all_trustees()? {
+        revoke(ctx, trustee).await?;
     }
     ctx.cluster.trust_id = None;
     ctx.cluster.trustee_user_id = None;
     ctx.cluster.trustee_username = None;
     ctx.cluster.trustee_password = None;
+    ctx.cluster.trustee_rotation = None;
     Ok(Next::Done)
 }
 
-/// Deletes every trust whose trustee is `user_id`, also one that a crash kept from being recorded.
+/// Removes the trusts of a trustee, acting as the trustee or else as the caller, then the trustee. Either may be gone
+/// already.
+pub(super) async fn revoke(ctx: &StepCtx, trustee: Revoked) -> Result<(), Fail> {
+    let admin = ctx.deps.cloud.as_domain_admin();
+    let user_id = match &trustee.user_id {
+        Some(id) => Some(id.clone()),
+        None => {
+            let domain = ctx.deps.cloud.trustee_domain_id().await?;
+            admin.keystone().find_user(&trustee.name, &domain).await?.map(|user| user.id)
+        }
+    };
+    if let Some(user_id) = user_id {
+        let trusts = trusts_of(ctx, &user_id, &trustee).await?;
+        revoke_trusts(ctx, &user_id, trustee.password.as_ref(), &trusts).await?;
+        admin.keystone().delete_user(&user_id).await?;
+    }
+    Ok(())
+}
+
+/// Deletes the trusts of the cluster's trustee that are not the recorded one: of a rotation that was begun by somebody
+/// else.
+pub(super) async fn revoke_spare(ctx: &StepCtx) -> Result<(), Fail> {
+    let (Some(user_id), Some(recorded), Some(password)) =
+        (&ctx.cluster.trustee_user_id, &ctx.cluster.trust_id, ctx.trustee_password()?)
+    else {
+        return Ok(());
+    };
+    let own = Revoked {
+        name: String::new(),
+        user_id: Some(user_id.clone()),
+        password: Some(password),
+        trust_id: Some(recorded.clone()),
+    };
+    let mut spare = trusts_of(ctx, user_id, &own).await?;
+    spare.retain(|trust| trust != recorded);
+    revoke_trusts(ctx, user_id, own.password.as_ref(), &spare).await
+}
+
+/// Deletes trusts whose trustee is `user_id`, also those that a crash kept from being recorded.
 ///
 /// A trust whose owner lost the project or a role can no longer be used and so not be deleted by its trustee; its owner is
 /// then asked, who may be the caller. Keystone removes it with the trustee, so a refusal here must not keep the cluster
 /// from going.
-async fn revoke_trusts_of(ctx: &StepCtx, user_id: &str) -> Result<(), Fail> {
-    let password = ctx.trustee_password()?;
-    for trust in trusts_of(ctx, user_id, password.as_ref()).await? {
-        let trustee = password.as_ref().map(|password| ctx.deps.cloud.as_trust(user_id, password, &trust));
+async fn revoke_trusts(ctx: &StepCtx, user_id: &str, password: Option<&Secret>, trusts: &[String]) -> Result<(), Fail> {
+    for trust in trusts {
+        let trustee = password.map(|password| ctx.deps.cloud.as_trust(user_id, password, trust));
         let mut refused = None;
         for session in trustee.into_iter().chain(ctx.caller_if_held()?) {
-            match session.keystone().delete_trust(&trust).await {
+            match session.keystone().delete_trust(trust).await {
                 Err(error) if is_gone_or_refused(&error) => refused = Some(error),
                 other => {
                     refused = None;
@@ -106,9 +145,9 @@ async fn revoke_trusts_of(ctx: &StepCtx, user_id: &str) -> Result<(), Fail> {
 }
 
 /// Ids of the trusts as the trustee sees them; the recorded one when it cannot log in.
-async fn trusts_of(ctx: &StepCtx, user_id: &str, password: Option<&Secret>) -> Result<Vec<String>, Fail> {
-    let recorded = || ctx.cluster.trust_id.iter().cloned().collect();
-    let Some(password) = password else { return Ok(recorded()) };
+async fn trusts_of(ctx: &StepCtx, user_id: &str, trustee: &Revoked) -> Result<Vec<String>, Fail> {
+    let recorded = || trustee.trust_id.iter().cloned().collect();
+    let Some(password) = &trustee.password else { return Ok(recorded()) };
     match ctx.deps.cloud.unscoped_trustee(user_id, password).keystone().trusts_of(user_id).await {
         Ok(trusts) => Ok(trusts.into_iter().map(|trust| trust.id).collect()),
         Err(error) if is_gone_or_refused(&error) => Ok(recorded()),
@@ -121,7 +160,7 @@ fn is_gone_or_refused(error: &Error) -> bool {
 }
 
 /// A random password with at least one character of each class.
-fn new_password(classes: &[String]) -> Result<Secret, Error> {
+pub(super) fn new_password(classes: &[String]) -> Result<Secret, Error> {
     let mut rng = rand::rng();
     let classes: Vec<Vec<char>> =
         classes.iter().map(|class| class.chars().collect()).filter(|c: &Vec<char>| !c.is_empty()).collect();

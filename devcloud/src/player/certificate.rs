@@ -39,7 +39,8 @@ pub(super) async fn obtain(http: &Client, facts: &Facts, host: &str) -> Result<S
 /// Logs in as the trustee, unscoped.
 async fn log_in(http: &Client, facts: &Facts) -> Result<String, String> {
     let url = format!("{}/auth/tokens", facts.auth_url);
-    let user = json!({"id": facts.trustee_user_id, "password": facts.trustee_password});
+    let login = facts.login.as_ref().map_err(Clone::clone)?;
+    let user = json!({"id": login.user_id, "password": login.password});
     let body = json!({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}});
     let answer = http.post(&url).json(&body).send().await.map_err(|error| format!("POST {url} failed: {error}"))?;
     if answer.status() != StatusCode::CREATED {

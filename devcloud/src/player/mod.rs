@@ -6,6 +6,7 @@
 //! well nodes are and what they run, a test says.
 
 mod certificate;
+mod credentials;
 mod docker;
 mod kube;
 mod mesos;
@@ -61,8 +62,8 @@ struct Facts {
     auth_url: String,
     magnum_url: String,
     cluster_uuid: String,
-    trustee_user_id: String,
-    trustee_password: String,
+    /// What it logs in with; the error is why it cannot.
+    login: Result<credentials::Login, String>,
     /// Value of the output, for example `https://127.20.3.4:6443`.
     api_address: String,
     tls: bool,
@@ -120,8 +121,7 @@ fn facts(world: &World, stack_id: &str, sequence: u64) -> Option<Facts> {
         auth_url: word("auth_url").trim_end_matches('/').to_owned(),
         magnum_url: word("magnum_url").trim_end_matches('/').to_owned(),
         cluster_uuid: word("cluster_uuid"),
-        trustee_user_id: word("trustee_user_id"),
-        trustee_password: word("trustee_password"),
+        login: credentials::login(parameters),
         tls: !is_true(&word("tls_disabled")),
         api_address,
         api,

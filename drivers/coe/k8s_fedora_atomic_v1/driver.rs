@@ -82,7 +82,7 @@ impl Driver for K8sFedoraAtomic {
     }
 
     fn order(&self, input: &Input<'_>, order: &Order<'_>) -> Result<StackRequest, Error> {
-        Ok(params::patch(input, order.parameters()))
+        Ok(params::patch(input, order.parameters()?))
     }
 
     fn outputs(&self, stack: &Outputs, cluster: &mut Cluster, groups: &mut [NodeGroup]) -> Result<(), Error> {

@@ -119,7 +119,7 @@ impl Driver for K8sFedoraCoreos {
     }
 
     fn order(&self, input: &Input<'_>, order: &Order<'_>) -> Result<StackRequest, Error> {
-        let mut p = order.parameters();
+        let mut p = order.parameters()?;
         // All workers at once: an order takes a node a minute, and Heat has to be done with all of them in time.
         let most = input.groups.iter().map(|group| group.node_count).max();
         p.put("update_max_batch_size", most.unwrap_or_default().max(1));

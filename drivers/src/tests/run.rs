@@ -124,10 +124,10 @@ fn parameters_are_data_and_nothing_in_them_is_executed() {
     let hostile = r#"$(touch pwned) `id` "quoted" 'single' \back; a=b"#;
     fs::write(&file, format!("KUBELET_OPTIONS={hostile}\nnot a parameter\nEMPTY=\n")).unwrap();
     let path = file.to_str().unwrap();
-    let script = source(atomic(), "node.sh").replace("/etc/sysconfig/heat-params", path);
-    let reader = script.split("load_parameters() {").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let script = source(atomic(), "node.sh");
+    let reader = script.split("read_parameters() {").nth(1).unwrap().split("\n}\n").next().unwrap();
     let text = format!(
-        "set -eu\nload_parameters() {{{reader}\n}}\nload_parameters\nprintf '%s|%s' \"$KUBELET_OPTIONS\" \"$EMPTY\""
+        "set -eu\nread_parameters() {{{reader}\n}}\nread_parameters {path}\nprintf '%s|%s' \"$KUBELET_OPTIONS\" \"$EMPTY\""
     );
     let output = Command::new("bash").arg("-c").arg(text).current_dir(&folder).output().unwrap();
     assert_eq!(said(&output), format!("{hostile}|"));
@@ -281,4 +281,20 @@ fn the_cloud_configuration_names_octavia_and_the_api_versions() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
+}
+
+#[test]
+fn services_that_log_in_to_the_cloud_start_again_with_other_credentials() {
+    let stubs = "start_services() { echo start \"$@\"; }; retry() { :; }; optional() { echo optional \"$@\"; }
+        KUBECTL=(echo kubectl); INSTANCE_NAME=blue-0; wait_until_ready() { echo ready; }\n";
+    let with_cloud = format!("{stubs} write_cloud_config() {{ echo written; }}; use_credentials 2>&1");
+    let without = format!("{stubs} use_credentials 2>&1");
+    let master = |commands: &str| said(&run(&Sample::plain(), "kube_masters", &["node.sh", "master.sh"], commands));
+    let told = master(&with_cloud);
+    assert!(told.starts_with("written\nstart kube-controller-manager kubelet\nkubectl "), "{told}");
+    assert!(told.contains("delete pods") && told.trim_end().ends_with("spec.nodeName=blue-0"), "{told}");
+    assert_eq!(master(&without), "", "nothing there logs in");
+    let minion = |commands: &str| said(&run(&Sample::plain(), "kube_minions", &["node.sh", "minion.sh"], commands));
+    assert_eq!(minion(&with_cloud), "written\nstart kubelet\noptional configure_registry\nready\n");
+    assert_eq!(minion(&without), "optional configure_registry\nready\n");
 }

@@ -247,6 +247,7 @@ fn cluster() -> Cluster {
         trustee_username: None,
         trustee_user_id: None,
         trustee_password: None,
+        trustee_rotation: None,
         created_at: DateTime::UNIX_EPOCH,
         updated_at: None,
     }

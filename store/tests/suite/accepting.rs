@@ -1,6 +1,6 @@
-//! Accepting resizes and deletes.
+//! Accepting resizes, rotations and deletes.
 
-use domain::{Error, Operation, OperationState, ResizeParams, Status};
+use domain::{Error, Operation, OperationKind, OperationState, ResizeParams, Status};
 use store::{ClusterRecord, Outcome, Store};
 
 use super::{Fresh, fixtures::*};
@@ -259,4 +259,34 @@ pub(crate) async fn accepts_race_with_finish(db: &Fresh) {
         let end = show(&store, cluster).await;
         assert_eq!((end.nodegroups[0].node_count, end.nodegroups[1].node_count), (3, 7));
     }
+}
+
+pub(crate) async fn rotations_wait_in_line_one_of_each(db: &Fresh) {
+    let store = db.store().await;
+    let record = created(&store, Status::CreateComplete).await;
+    let cluster = record.cluster.uuid.as_str();
+    let of = |kind| operation(&record.cluster, kind);
+    let first = of(OperationKind::RotateCredentials);
+    assert!(!store.accept_rotation(&first).await.unwrap().queued);
+    assert_eq!(show(&store, cluster).await.cluster.status, Status::UpdateInProgress);
+    let [early, authority, late] =
+        [OperationKind::RotateCredentials, OperationKind::RotateCa, OperationKind::RotateCredentials].map(of);
+    for waiting in [&early, &authority, &late] {
+        assert!(store.accept_rotation(waiting).await.unwrap().queued);
+    }
+    assert_eq!(state(&store, &early.id).await, OperationState::Cancelled);
+
+    // What a rotation keeps of the trustees is written with the step, and goes on to whoever runs next.
+    let claim = claimed(&store, &first.id, "w", 1).await;
+    let (mut done, groups) = with_status(&record, Status::UpdateComplete);
+    done.trustee_rotation = Some("v1:".to_owned() + &"x".repeat(2_000));
+    assert!(store.record(&claim, &done, &groups, at(2)).await.unwrap());
+    assert_eq!(show(&store, cluster).await.cluster.trustee_rotation, done.trustee_rotation);
+    let next = store.finish(&claim, Outcome::done(&done, &groups), at(3)).await.unwrap();
+    assert_eq!(next, Some(Some(authority.id.clone())));
+    let claim = claimed(&store, &authority.id, "w", 4).await;
+    let next = store.finish(&claim, Outcome::failed(&done, &groups, "no"), at(5)).await.unwrap();
+    assert_eq!(next, Some(Some(late.id.clone())), "a failure keeps nothing else from running");
+    store.abandon_operation(&late.id, "given up", at(6)).await.unwrap();
+    assert_eq!(show(&store, cluster).await.cluster.status, Status::UpdateFailed);
 }

@@ -95,6 +95,7 @@ pub(crate) fn cluster(name: &str, template: &ClusterTemplate) -> Cluster {
         trustee_username: None,
         trustee_user_id: None,
         trustee_password: None,
+        trustee_rotation: None,
         created_at: at(0),
         updated_at: None,
     }

@@ -130,7 +130,7 @@ macro_rules! suite {
                 idle_resize_starts, busy_resize_waits_and_collapses, other_groups_wait_their_turn, refused_states,
                 unknown_things, delete_takes_over, second_delete_is_the_same, second_delete_brings_its_token,
                 second_delete_leaves_the_worker_alone, second_delete_races_with_failure, delete_of_failed_clusters,
-                accepts_race_with_finish,
+                accepts_race_with_finish, rotations_wait_in_line_one_of_each,
             ],
             working: [
                 one_claim_wins, claims_wait_for_time_and_lease, a_stale_worker_writes_nothing,

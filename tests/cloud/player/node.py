@@ -11,7 +11,7 @@ import traceback
 
 import requests
 
-from . import certificates, deployments, kinds, scripts, userdata, values
+from . import certificates, credentials, deployments, kinds, scripts, userdata, values
 from .root import Root
 
 LATE_SECONDS = 60
@@ -114,7 +114,9 @@ class Node:
         self.find(kind.first_findings(data))
         self.find(values.findings(self.parameters, self.facts, kind))
         if "TRUST_ID" in self.parameters:
-            self.find(certificates.trustee_findings(self.parameters, self.server["tenant_id"]))
+            trustee = credentials.current(self.parameters, self.told())
+            self.note(trustee=trustee["TRUSTEE_USER_ID"])
+            self.find(certificates.trustee_findings(trustee, self.server["tenant_id"]))
         if data.collect:
             threading.Thread(target=deployments.play, args=(self, data.collect), daemon=True).start()
         if not self.record["findings"]:
@@ -159,7 +161,7 @@ class Node:
             if self.watch(self.root.run(f"exec /bin/bash {ORDERS}", self.folder / "log")) == 0:
                 done = task
                 self.coe.renew()
-                self.note(task=task)
+                self.note(task=task, trustee=credentials.current(self.parameters, self.told())["TRUSTEE_USER_ID"])
 
     def watch(self, process):
         """Does what the machine does while a script runs; its exit status in the end."""

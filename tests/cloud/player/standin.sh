@@ -90,8 +90,9 @@ kubectl() {
     case " $* " in
         *" get configmap "*) [ "$1" != --kubeconfig ] || cat /etc/kubernetes/certs/ca.crt ;;
         *" get secrets "*) base64 -w0 /etc/kubernetes/certs/ca.crt ;;
-        *" get deployments,daemonsets "*) printf 'deployment.apps/coredns\n' ;;
-        *" patch "*) [[ $* == *magnum.openstack.org/authority* ]] || refuse "only the authority is known" ;;
+        *" get deployments,daemonsets "*) printf '%s\n' deployment.apps/coredns daemonset.apps/openstack-cloud-controller-manager ;;
+        *" patch "*) [[ $* =~ magnum.openstack.org/(authority|credentials) ]] || refuse "unknown reason to start again" ;;
+        *" delete pods --selector k8s-app=openstack-cloud-controller-manager "*) ;;
         *) kubectl_made "$@" ;;
     esac
 }

@@ -1,4 +1,4 @@
-"""A cluster whose authority is replaced while it runs: `openstack coe ca rotate`, on every driver that can."""
+"""A cluster whose authority or whose trustee is replaced while it runs: `openstack coe ca rotate` and `credential rotate`, on every driver that can."""
 
 import subprocess
 
@@ -70,4 +70,32 @@ def test_drivers_that_cannot(tell, cloud, cli):
     with pytest.raises(Refused, match="swarm_fedora_atomic_v2"):
         cli.coe("ca", "rotate", story.name)
     story.wait("CREATE_COMPLETE")
+    story.delete()
+
+
+@pytest.mark.parametrize("distro", ["atomic", "coreos"])
+def test_rotate_credentials(tell, cloud, cli, distro):
+    story = tell(f"renew-{distro}")
+    story.make_template(cloud, "--network-driver", "flannel", image=f"fedora-{distro}-latest")
+    story.create("--node-count", "1")
+    story.complete()
+    servers = {name: server.id for name, server in story.servers().items()}
+    [old] = {record["trustee"] for record in story.records()}
+
+    cli.coe("credential", "rotate", story.name)
+    assert story.ask()["status"] == "UPDATE_IN_PROGRESS"
+    story.complete("UPDATE")
+    assert {name: server.id for name, server in story.servers().items()} == servers, "no server was replaced"
+    [new] = {record["trustee"] for record in story.records()}
+    assert new != old
+    for record in story.records():
+        assert record["task"].startswith("1 credentials "), record
+
+    # A node that is made later logs in as the new trustee, which is the only one there is; so does every node that gets
+    # certificates of another authority.
+    cli.coe("cluster", "update", story.name, "--node-count", "2")
+    story.complete("UPDATE")
+    assert {record["trustee"] for record in story.records()} == {new}
+    cli.coe("ca", "rotate", story.name)
+    story.complete("UPDATE")
     story.delete()

@@ -380,6 +380,12 @@ fn paths_and_queries() -> Vec<Row> {
         row("GET", "/v1/certificates/foreign", 404, "foreign"),
         row("GET", "/v1/certificates/blue?x=1", 400, "x"),
         row("GET", CERTIFICATES, 405, "POST"),
+        row("PATCH", "/v1/credentials/fooo", 404, "fooo"),
+        row("PATCH", "/v1/credentials/foreign", 404, "foreign"),
+        row("PATCH", "/v1/credentials/blue", 406, "1.11").version("1.11"),
+        row("PATCH", "/v1/credentials/blue?x=1", 400, "x"),
+        row("GET", "/v1/credentials/blue", 405, "PATCH"),
+        row("POST", "/v1/credentials", 404, "nothing"),
     ]);
     rows
 }

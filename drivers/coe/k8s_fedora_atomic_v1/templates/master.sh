@@ -151,6 +151,18 @@ use_certificates() {
     fi
 }
 
+# The in-tree provider reads its configuration when it starts, and so does the external one, whose pod comes again.
+use_credentials() {
+    if ! declare -F write_cloud_config >/dev/null; then
+        return 0
+    fi
+    write_cloud_config
+    start_services kube-controller-manager kubelet
+    retry 40 is_api_healthy || fail "the API server is not healthy with the new credentials"
+    "${KUBECTL[@]}" -n kube-system delete pods --selector k8s-app=openstack-cloud-controller-manager \
+        --field-selector "spec.nodeName=$INSTANCE_NAME" >&2
+}
+
 # What a cluster has only once comes from its first master.
 apply_extras() {
     if [[ $NODE_INDEX != 0 ]]; then
@@ -171,6 +183,7 @@ step "host name" set_host_name
 step "proxy" configure_proxy
 step "docker storage" configure_docker_storage
 step "docker" configure_docker_options
+step "credentials" renew_credentials true
 step "certificates" install_certificates
 step "etcd" configure_etcd
 step "cloud configuration" optional configure_cloud_provider

@@ -53,12 +53,22 @@ use_certificates() {
     wait_until_ready
 }
 
+use_credentials() {
+    if declare -F write_cloud_config >/dev/null; then
+        write_cloud_config
+        start_services kubelet
+    fi
+    optional configure_registry
+    wait_until_ready
+}
+
 step "CA of the cloud" install_openstack_ca
 step "SELinux" set_selinux_mode
 step "host name" set_host_name
 step "proxy" configure_proxy
 step "docker storage" configure_docker_storage
 step "docker" configure_docker_options
+step "credentials" renew_credentials true
 step "certificates" install_certificates
 step "cloud configuration" optional configure_cloud_provider
 step "kubelet" configure_kubelet "$(api_url "$KUBE_API_PRIVATE_ADDRESS")" "$(node_arguments)"

@@ -12,10 +12,15 @@ use_certificates() {
     wait_until_ready
 }
 
+use_credentials() {
+    run_registry
+}
+
 run_minion() {
     local url
     url=$(api_url "$KUBE_API_PRIVATE_ADDRESS")
     prepare_machine
+    step "credentials" renew_credentials true
     step "binaries" install_binaries kubelet
     step "certificates" install_certificates
     step "kubelet" configure_kubelet "$url" "$NODE_TAINTS"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The registry as a static pod on the node's own loopback address.
+# The registry as a static pod on the node's own loopback address. It starts again with other settings.
 
 run_registry() {
     if ! is_true "$REGISTRY_ENABLED"; then
@@ -17,7 +17,11 @@ registry_pod() {
     cat <<MANIFEST
 apiVersion: v1
 kind: Pod
-metadata: {name: registry, namespace: kube-system, labels: {k8s-app: registry}}
+metadata:
+  name: registry
+  namespace: kube-system
+  labels: {k8s-app: registry}
+  annotations: {magnum.openstack.org/settings: "$(sha256sum </etc/magnum/registry/config.yml | cut -c -16)"}
 spec:
   hostNetwork: true
   priorityClassName: system-node-critical

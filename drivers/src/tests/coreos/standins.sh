@@ -42,14 +42,18 @@ sign() {
 answer() {
     local url=$1 output=$2
     case $url in
-        */auth/tokens) cat >/dev/null && printf 'HTTP/1.1 201 Created\r\nX-Subject-Token: fresh\r\n\r\n' ;;
+        */auth/tokens)
+            cat >>"$ROOT/logins"
+            [[ ! -e $ROOT/refused ]] || return 22
+            printf 'HTTP/1.1 201 Created\r\nX-Subject-Token: fresh\r\n\r\n'
+            ;;
         */signal) cat >>"$ROOT/signals" && printf 200 ;;
         */certificates/*) printf '{"pem": "%s"}' "$(awk '{printf "%s\\n", $0}' "$(shown)")" ;;
         */certificates) sign "$(cat)" ;;
         *.sha256) printf '%s  some-name\n' "$(sha256sum <"$(served "${url%.sha256}")" | cut -d' ' -f1)" ;;
         http://127.0.0.1:2381/health) printf '{"health":"true"}' ;;
         */api/v1/nodes/*) printf '{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}' ;;
-        http://169.254.169.254/openstack/*) cat "$ROOT/metadata" 2>/dev/null || return 22 ;;
+        http://169.254.169.254/openstack/*) cat "$ROOT/metadata" 2>/dev/null || printf '{"uuid": "x"}' ;;
         http://169.254.169.254/*) return 22 ;;
         *) cp "$(served "$url")" "$output" ;;
     esac
@@ -69,7 +73,7 @@ case $name in
         case " $* " in
             *" --raw "*) printf ok ;;
             *" configmap "*) cat "$ROOT/etc/kubernetes/certs/ca.crt" ;;
-            *" deployments,daemonsets "*) printf 'deployment.apps/coredns\ndaemonset.apps/flannel\n' ;;
+            *" deployments,daemonsets "*) printf '%s\n' deployment.apps/coredns daemonset.apps/{flannel,openstack-cloud-controller-manager,csi-cinder-nodeplugin} ;;
             *" apply "*)
                 there=("$ROOT"/applied/*)
                 [[ -e ${there[0]} ]] || there=()
