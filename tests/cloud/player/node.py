@@ -112,11 +112,12 @@ class Node:
         for path, text in files.items():
             self.find(f"{path}: {finding}" for finding in scripts.placeholders(text))
         self.find(kind.first_findings(data))
-        self.find(values.findings(self.parameters, self.facts, kind))
+        # The trustee that the node was set up for may be gone, and another in its place.
+        today = credentials.current(self.parameters, self.told())
+        self.find(values.findings(today, self.facts, kind))
         if "TRUST_ID" in self.parameters:
-            trustee = credentials.current(self.parameters, self.told())
-            self.note(trustee=trustee["TRUSTEE_USER_ID"])
-            self.find(certificates.trustee_findings(trustee, self.server["tenant_id"]))
+            self.note(trustee=today["TRUSTEE_USER_ID"])
+            self.find(certificates.trustee_findings(today, self.server["tenant_id"]))
         if data.collect:
             threading.Thread(target=deployments.play, args=(self, data.collect), daemon=True).start()
         if not self.record["findings"]:
