@@ -85,6 +85,17 @@ async fn an_application_credentials_token_says_so_and_ends_with_it() {
         assert!(w.forgetful().identity().validate(&token).await.unwrap().is_none());
         let (status, sentence) = refusal(session.heat().stack("none").await);
         assert_eq!((status, sentence.contains("expired")), (401, true), "{sentence}");
+        for (service, (status, sentence)) in [
+            ("nova", refusal(session.nova().flavors().await)),
+            ("neutron", refusal(session.neutron().ports("none").await)),
+            ("glance", refusal(session.glance().image("none").await)),
+            ("cinder", refusal(session.cinder().volume_types().await)),
+            ("barbican", refusal(session.barbican().secrets("none").await)),
+            ("octavia", refusal(session.octavia().load_balancers(None).await)),
+            ("keystone", refusal(session.keystone().trusts_of("none").await)),
+        ] {
+            assert_eq!(status, 401, "{service}: {sentence}");
+        }
         let answer = api.get("orchestration", "/stacks").await;
         assert_eq!((answer.status, answer.text.contains(&api.token)), (401, false), "{}", answer.text);
     })

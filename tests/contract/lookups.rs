@@ -247,6 +247,7 @@ async fn volume_types_and_volumes_are_listed() {
         assert_eq!(wanted.is_public, Some(true));
         let default = demo.cinder().default_volume_type().await.unwrap().expect("Cinder has a default type");
         assert!(types.contains(&default), "{default:?}");
+        assert_eq!(demo.cinder().usual_volume_type().await.unwrap().as_ref(), Some(&default));
         let name = unique("volume");
         let body = json!({"volume": {"name": name, "size": 1, "metadata": {"kubernetes.io/created-for": "claim"}}});
         let made = make(w, &api, "volumev3", "/volumes", "volume", body).await;

@@ -1,5 +1,7 @@
 //! Barbican: where certificates are kept.
 
+use std::collections::BTreeSet;
+
 use cloud::{NewContainer, SecretRef, Session};
 use domain::Secret;
 
@@ -48,6 +50,32 @@ async fn a_secret_gives_back_what_was_put_in() {
             assert!(!barbican.delete_secret(&reference).await.unwrap());
             assert!(barbican.payload(&reference).await.unwrap().is_none());
         }
+    })
+    .await;
+}
+
+/// Barbican cuts a list at ten, unless it is asked for more, and never gives more than a hundred.
+#[tokio::test]
+async fn a_list_that_is_cut_is_read_to_its_end() {
+    on_cloud(async |w: &World| {
+        let demo = w.demo().await;
+        let name = unique("many");
+        let mut made = BTreeSet::new();
+        for _ in 0..11 {
+            made.insert(secret(w, &demo, &name).await);
+        }
+        let found: BTreeSet<String> =
+            demo.barbican().secrets(&name).await.unwrap().into_iter().map(|one| one.secret_ref).collect();
+        assert_eq!(found, made);
+        for _ in 0..101 {
+            let new = NewContainer { name: name.clone(), kind: "generic", secret_refs: Vec::new() };
+            let made = demo.barbican().create_container(&new).await.unwrap();
+            let (session, reference) = (demo.clone(), made);
+            w.undo("container", async move {
+                session.barbican().delete_container(&reference).await.map(drop).map_err(|e| e.to_string())
+            });
+        }
+        assert_eq!(demo.barbican().containers(&name).await.unwrap().len(), 101);
     })
     .await;
 }
