@@ -24,6 +24,7 @@ tests/services.sh COMMAND
                       for failure tests; SERVER is mysql, postgres or rabbit; kill is SIGKILL, pause is SIGSTOP
   rabbitmqctl ARG...  operate the private broker
   deps                install only what building needs (C compiler, pkg-config, OpenSSL headers)
+  gophercloud         install Go and gophercloud, for the test with that client
 
 MAGNUM_SERVICES_DIR names another state folder (default target/services).
 TEXT
@@ -68,6 +69,10 @@ missing_for() {
             command -v shellcheck >/dev/null || echo shellcheck
             command -v curl >/dev/null || echo curl
             python3 -c 'import ensurepip' 2>/dev/null || echo python3 python3-venv
+            ;;
+        gophercloud)
+            command -v go >/dev/null || echo golang-go
+            [ -d /usr/share/gocode/src/github.com/gophercloud ] || echo golang-github-gophercloud-gophercloud-dev
             ;;
     esac
 }
@@ -524,6 +529,7 @@ case $action in
         ;;
     deps) install_missing build ;;
     tools) install_missing build openssl tools ;;
+    gophercloud) install_missing gophercloud ;;
     '' | help | -h | --help) usage ;;
     *) usage >&2 && exit 2 ;;
 esac

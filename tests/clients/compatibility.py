@@ -40,6 +40,8 @@ def client_of(file):
             return pinned("queens", "python-magnumclient")
         case "test_sdk":
             return pinned("current", "openstacksdk")
+        case "test_gophercloud":
+            return "gophercloud of Debian 12"
         case name if name.startswith("test_cli_"):
             return pinned("current", "python-magnumclient")
     return None
