@@ -4,34 +4,24 @@ import base64
 import json
 import os
 import shutil
-import sys
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
 from swarm.client import Client, certificate_of_another_authority, until
-from swarm.cloud import Cloud
+from swarm.story import Story, tell, tell_story
 
 from .cluster import Kubernetes
 
-NAME = "green"
 MASTERS = ["master-0", "master-1", "master-2"]
-BEGUN = time.monotonic()
 # The service is asked for a place at its own discovery when its options say so.
 BUILT_IN = "#!/bin/sh\nOS_CLUSTER__ETCD_DISCOVERY_SERVICE_ENDPOINT_FORMAT=built-in exec {} \"$@\"\n"
 
 
-def tell(text):
-    print(f"[{time.monotonic() - BEGUN:5.0f} s] {text}", flush=True)
-
-
-class Story:
-    def __init__(self, folder):
-        self.folder = folder
-        self.cloud = Cloud(folder)
-        self.cluster = Kubernetes(self.cloud, folder)
-        self.client = None
+class Etcds(Story):
+    name = "green"
+    machines = Kubernetes
+    client = None
 
     def create(self, outage=False):
         if outage:
@@ -42,13 +32,13 @@ class Story:
             "--network-driver", "flannel", "--docker-storage-driver", "overlay2", "--floating-ip-disabled",
             "--master-lb-enabled",
         )
-        self.cloud.client("coe", "cluster", "create", NAME, "--cluster-template", "k8s", "--master-count", "3",
+        self.cloud.client("coe", "cluster", "create", self.name, "--cluster-template", "k8s", "--master-count", "3",
                           "--node-count", "1")
         if outage:
             until("every node has asked for certificates in vain", self.have_asked_in_vain, 120)
             self.cluster.network.open(self.cloud.port)
             tell("the API was down while the nodes asked for certificates, and is back")
-        until("the cluster is complete", self.is_complete, 420)
+        self.await_status("CREATE_COMPLETE")
         tell(f"CREATE_COMPLETE; {self.parameter('master-0', 'ETCD_DISCOVERY_URL') or 'a static list'} brought etcd together")
 
     def have_asked_in_vain(self):
@@ -57,13 +47,6 @@ class Story:
         logs = [path.read_text() for path in self.folder.glob("*/root/var/log/user-data")]
         waiting = ["certificates: " in log and "attempt 2 of" in log for log in logs]
         return True if waiting == [True] * 4 else waiting
-
-    def is_complete(self):
-        self.cluster.check()
-        shown = self.cloud.cluster(NAME)
-        if shown["status"].endswith("FAILED"):
-            raise SystemExit(f"{shown['status']}: {shown['status_reason']}")
-        return True if shown["status"] == "CREATE_COMPLETE" else shown["status"]
 
     def parameter(self, name, wanted):
         text = (self.cluster.named(name).root / "etc/sysconfig/heat-params").read_text()
@@ -96,7 +79,7 @@ class Story:
 
     def open_with_kubectl(self):
         """The configuration of `coe cluster config` and all that nodes have, used by the real kubectl."""
-        self.client = Client(self.cloud, self.cluster.network, self.folder, NAME)
+        self.client = Client(self.cloud, self.cluster.network, self.folder, self.name)
         config = self.client.folder / "config"
         opened = [("coe cluster config", *self.kubectl(self.client, config), "admin", "system:masters")]
         worker = self.cluster.named("minion-0")
@@ -197,13 +180,7 @@ class Story:
         tell(f"{name} is gone; the others still take writes")
         self.cluster.replace(machine)
 
-        def back():
-            if not machine.init():
-                return "it boots"
-            if machine.code() not in (None, 0):
-                raise SystemExit(f"{name} failed: {machine.log()[-1500:]}")
-            return machine.code() == 0
-        until(f"{name} is back", back, 240)
+        until(f"{name} is back", lambda: bool(machine.init()) and self.has_booted(machine), 240)
         after = json.loads(self.etcd(other, "member", "list", "--write-out=json"))
         assert before["header"]["cluster_id"] == after["header"]["cluster_id"]
         old, new = ({row["ID"] for row in rows["members"]} for rows in (before, after))
@@ -212,42 +189,18 @@ class Story:
         assert "--initial-cluster-state=existing" in (machine.root / "etc/systemd/system/etcd.service").read_text()
         tell(f"{name} came back without its data, took its place and has the data again")
 
-    def delete(self):
-        self.cloud.client("coe", "cluster", "delete", NAME)
-        until("the cluster is gone", lambda: NAME not in self.cloud.client("coe", "cluster", "list", "-f", "value"), 120)
-        self.cluster.await_names([])
-
-    def end(self):
-        self.cluster.end()
-        self.cloud.stop()
-
-
-def tell_story(parts):
-    folder = Path(tempfile.mkdtemp(prefix="magnum-etcd-"))
-    story = None
-    try:
-        story = Story(folder)
-        for part, *arguments in parts:
-            getattr(story, part)(*arguments)
-    except BaseException:
-        if story:
-            print("\n".join(story.cluster.logs()), file=sys.stderr)
-        raise
-    finally:
-        if story:
-            story.end()
-        shutil.rmtree(folder, ignore_errors=True)
-
 
 def main():
-    tell_story([("create", True), ("be_whole",), ("open_with_kubectl",), ("refuse_strangers",), ("run_again",),
-                ("lose_and_replace", "master-1"), ("be_whole",), ("lose_and_replace", "master-0"), ("be_whole",), ("delete",)])
+    tell_story(Etcds, [
+        ("create", True), ("be_whole",), ("open_with_kubectl",), ("refuse_strangers",), ("run_again",),
+        ("lose_and_replace", "master-1"), ("be_whole",), ("lose_and_replace", "master-0"), ("be_whole",), ("delete",),
+    ])
     with tempfile.TemporaryDirectory(prefix="magnum-etcd-") as folder:
         wrapper = Path(folder) / "magnum"
         wrapper.write_text(BUILT_IN.format(os.environ["MAGNUM_BIN"]))
         wrapper.chmod(0o755)
         os.environ["MAGNUM_BIN"] = str(wrapper)
-        tell_story([("create",), ("be_whole",), ("lose_and_replace", "master-2"), ("be_whole",), ("delete",)])
+        tell_story(Etcds, [("create",), ("be_whole",), ("lose_and_replace", "master-2"), ("be_whole",), ("delete",)])
     tell("proven")
 
 

@@ -22,19 +22,14 @@ SCRIPT = "#!/bin/bash\nexec /bin/bash /usr/local/libexec/magnum-node\n"
 class CoreosMachine(Machine):
     """One server that runs."""
 
-    logged = ["user-data", "etcd"]
+    logged = ["user-data", "etcd.log"]
 
     def build(self, user_data):
         super().build(SCRIPT)
         self.user_data = user_data
         for folder in FOLDERS:
             (self.root / folder).mkdir(parents=True, exist_ok=True)
-        tools = self.root / "usr-local/bin"
-        shutil.copy(STANDIN, tools / "coreos-standin")
-        (tools / "coreos-standin").chmod(0o755)
-        for name in NAMES:
-            (tools / name).unlink(missing_ok=True)
-            (tools / name).symlink_to("coreos-standin")
+        self.stand_in(STANDIN, NAMES)
         for entry in json.loads(user_data)["storage"]["files"]:
             self.write(entry)
 
@@ -47,11 +42,6 @@ class CoreosMachine(Machine):
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content)
         target.chmod(entry["mode"])
-
-    def etcd(self):
-        """What its etcd said."""
-        path = self.root / "var/log/etcd"
-        return path.read_text(errors="replace") if path.exists() else ""
 
     def etcdctl(self, *words, certificate="server", endpoint=None, seconds=30):
         """etcdctl on this machine, with certificates of it: exit status and output."""

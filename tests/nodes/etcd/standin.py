@@ -15,13 +15,12 @@ import io
 import json
 import os
 import shlex
-import signal
 import ssl
-import subprocess
 import sys
 import tarfile
-import time
 from pathlib import Path
+
+from units import hostnamectl, sleep, start, stop
 
 NAME = Path(sys.argv[0]).name
 WORDS = sys.argv[1:]
@@ -29,27 +28,6 @@ UNITS = Path("/etc/systemd/system")
 DOWNLOADS = ("https://dl.k8s.io/", "https://github.com/")
 KUBECTL = "#!/bin/bash\n[[ $* != *--raw* ]] || exec /usr/bin/kubectl \"$@\"\n"
 NODE = {"conditions": [{"type": "Ready", "status": "True"}]}
-
-
-def running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def stop(unit):
-    path = Path(f"/run/{unit}.pid")
-    if not path.exists():
-        return
-    pid = int(path.read_text())
-    if running(pid):
-        os.kill(pid, signal.SIGTERM)
-    for _ in range(100):
-        if not running(pid):
-            break
-        time.sleep(0.1)
-    path.unlink()
 
 
 def arguments(unit):
@@ -62,13 +40,6 @@ def arguments(unit):
 
 
 PROGRAMS = {"etcd": ["/usr/bin/etcd"], "kube-apiserver": [sys.executable, __file__, "serve"]}
-
-
-def start(unit):
-    with open(f"/var/log/{unit}", "ab") as log:
-        process = subprocess.Popen([*PROGRAMS[unit], *arguments(unit)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                   start_new_session=True)
-    Path(f"/run/{unit}.pid").write_text(str(process.pid))
 
 
 def serve(words):
@@ -113,7 +84,7 @@ def systemctl(action, *units):
             sys.exit(f"Unit {file} not found.")
         if unit in PROGRAMS and action == "restart":
             stop(unit)
-            start(unit)
+            start(unit, [*PROGRAMS[unit], *arguments(unit)])
 
 
 def podman(action, *words):
@@ -144,16 +115,6 @@ def curl(*words):
         Path(words[words.index("--output") + 1]).write_bytes(content(url))
     else:
         os.execv("/usr/bin/curl", ["curl", *words])
-
-
-def sleep(seconds):
-    """A node waits longer than a test may."""
-    time.sleep(min(float(seconds), 2))
-
-
-def hostnamectl(_, name):
-    Path("/etc/hostname").write_text(name + "\n")
-    subprocess.run(["hostname", name], check=True)
 
 
 HERE = {"systemctl": systemctl, "curl": curl, "sleep": sleep, "hostnamectl": hostnamectl, "podman": podman}

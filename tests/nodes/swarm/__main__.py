@@ -1,26 +1,15 @@
 """The story: a cluster of three managers and two workers is built, used, shrunk, robbed of managers, and deleted."""
 
-import shutil
-import sys
-import tempfile
 import threading
-import time
 from pathlib import Path
 
 from .client import Client, certificate_of_another_authority, until
-from .cloud import Cloud
 from .cluster import Cluster
+from .story import Story, tell, tell_story
 
-NAME = "blue"
 MASTERS = ["master-0", "master-1", "master-2"]
 IMAGE = "proof:1"
 TOKEN = b"SWMTKN-"
-BEGUN = time.monotonic()
-
-
-def tell(text):
-    for line in str(text).rstrip("\n").splitlines():
-        print(f"[{time.monotonic() - BEGUN:5.0f} s] {line}", flush=True)
 
 
 class Watch:
@@ -44,13 +33,14 @@ class Watch:
                     self.found.add(words.split(b"\0")[0].decode())
 
 
-class Story:
+class Swarm(Story):
+    name = "blue"
+    machines = Cluster
+    client = None
+
     def __init__(self, folder):
-        self.folder = folder
-        self.cloud = Cloud(folder)
-        self.cluster = Cluster(self.cloud, folder)
+        super().__init__(folder)
         self.watch = Watch()
-        self.client = None
 
     def create(self):
         self.cloud.client(
@@ -58,26 +48,17 @@ class Story:
             "--external-network", "public", "--keypair", "testkey", "--flavor", "m1.small", "--master-flavor", "m1.small",
             "--docker-storage-driver", "vfs", "--floating-ip-disabled", "--master-lb-enabled",
         )
-        self.cloud.client("coe", "cluster", "create", NAME, "--cluster-template", "swarm", "--master-count", "3",
+        self.cloud.client("coe", "cluster", "create", self.name, "--cluster-template", "swarm", "--master-count", "3",
                           "--node-count", "2")
         self.await_status("CREATE_COMPLETE")
-        shown = self.cloud.cluster(NAME)
+        shown = self.cloud.cluster(self.name)
         tell(f"{shown['status']}: api_address {shown['api_address']}, masters {shown['master_addresses']}, nodes "
              f"{shown['node_addresses']}")
         assert shown["api_address"] == f"tcp://{self.cloud.balancer()[0]}:2375", shown["api_address"]
 
-    def await_status(self, wanted, seconds=420):
-        def reached():
-            self.cluster.check()
-            shown = self.cloud.cluster(NAME)
-            if shown["status"].endswith("FAILED"):
-                raise SystemExit(f"{shown['status']}: {shown['status_reason']}")
-            return True if shown["status"] == wanted else shown["status"]
-        until(f"the cluster is {wanted}", reached, seconds)
-
     def configure(self):
         """Certificates of the service, and what docker does with and without them."""
-        self.client = Client(self.cloud, self.cluster.network, self.folder, NAME)
+        self.client = Client(self.cloud, self.cluster.network, self.folder, self.name)
         tell(f"coe cluster config: {self.client.variables}")
         self.show_nodes()
         nodes = self.client.nodes()
@@ -171,13 +152,13 @@ class Story:
         assert "node-0" not in self.client.tasks("work")
         until("its tasks run elsewhere", lambda: len(self.client.tasks("work")) == 5 and "node-0" not in self.client.tasks("work"))
         gone = next(id for id, name, *_ in self.cloud.servers() if name == worker.server_name)
-        self.cloud.client("coe", "cluster", "resize", NAME, "1", "--nodes-to-remove", gone)
+        self.cloud.client("coe", "cluster", "resize", self.name, "1", "--nodes-to-remove", gone)
         self.await_status("UPDATE_COMPLETE")
         self.cluster.await_names([*MASTERS, "node-1"])
         self.swarm(manager, "remove", worker.server_name)
         assert set(self.client.nodes()) == {*MASTERS, "node-1"}
         self.show_nodes()
-        self.cloud.client("coe", "cluster", "resize", NAME, "2")
+        self.cloud.client("coe", "cluster", "resize", self.name, "2")
         self.await_status("UPDATE_COMPLETE")
         until("the new worker is ready", lambda: self.ready(5))
         tell(f"a new worker has joined: {sorted(self.client.nodes())}")
@@ -201,11 +182,10 @@ class Story:
         self.show_nodes()
 
     def is_whole(self, machine):
-        if machine.code() not in (None, 0):
-            raise SystemExit(f"{machine.name} failed: {machine.log()[-1500:]}")
+        booted = self.has_booted(machine)
         names = self.client.docker("node", "ls", "--format", "{{.Hostname}} {{.Status}} {{.ManagerStatus}}").splitlines()
         good = [line for line in names if line.endswith((" Ready Leader", " Ready Reachable"))]
-        return True if machine.code() == 0 and len(good) == 3 and len(names) == 5 else names
+        return True if booted and len(good) == 3 and len(names) == 5 else names
 
     def remove_manager(self):
         manager, leaving = self.cluster.named("master-2"), self.cluster.named("master-0")
@@ -216,37 +196,13 @@ class Story:
         assert "master-0" not in nodes and sorted(nodes[name][2] for name in MASTERS[1:]) == ["Leader", "Reachable"], nodes
         tell("a manager was made a worker, drained and removed; the other two are a swarm")
 
-    def delete(self):
-        self.cloud.client("coe", "cluster", "delete", NAME)
-        until("the cluster is gone", lambda: NAME not in self.cloud.client("coe", "cluster", "list", "-f", "value"), 120)
-        self.cluster.await_names([])
-
     def end(self):
         self.watch.ended.set()
-        self.cluster.end()
-        self.cloud.stop()
+        super().end()
 
 
-def main():
-    folder = Path(tempfile.mkdtemp(prefix="magnum-swarm-"))
-    story = None
-    try:
-        story = Story(folder)
-        for part in ["create", "configure", "refuse_strangers", "keep_secrets", "run_again", "serve", "remove_worker"]:
-            getattr(story, part)()
-        story.lose_manager("master-1")
-        story.lose_manager("master-0")
-        story.remove_manager()
-        story.delete()
-        tell("proven")
-    except BaseException:
-        if story:
-            print("\n".join(story.cluster.logs()), file=sys.stderr)
-        raise
-    finally:
-        if story:
-            story.end()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-main()
+tell_story(Swarm, [
+    ("create",), ("configure",), ("refuse_strangers",), ("keep_secrets",), ("run_again",), ("serve",), ("remove_worker",),
+    ("lose_manager", "master-1"), ("lose_manager", "master-0"), ("remove_manager",), ("delete",),
+])
+tell("proven")

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 STANDIN = Path(__file__).with_name("standin.sh")
+UNITS = Path(__file__).with_name("units.py")
 NAMES = ["docker-storage-setup", "hostnamectl", "setenforce", "sleep", "systemctl", "update-ca-trust"]
 FOLDERS = [
     "dev", "etc/docker", "etc/pki/ca-trust/source/anchors", "etc/profile.d", "etc/selinux", "etc/ssl", "etc/sysconfig",
@@ -84,12 +85,18 @@ class Machine:
         shutil.copytree("/etc/alternatives", self.root / "etc/alternatives", symlinks=True)
         shutil.copy("/etc/ssl/openssl.cnf", self.root / "etc/ssl/openssl.cnf")
         shutil.copy("/etc/ld.so.cache", self.root / "etc/ld.so.cache")
-        tools = self.root / "usr-local/bin"
-        shutil.copy(STANDIN, tools / "standin")
-        (tools / "standin").chmod(0o755)
-        for name in NAMES:
-            (tools / name).symlink_to("standin")
+        self.stand_in(STANDIN, NAMES)
         (self.root / "var/lib/cloud/user-data").write_text(user_data)
+
+    def stand_in(self, program, names):
+        """Commands that the program stands in for."""
+        tools = self.root / "usr-local/bin"
+        shutil.copy(UNITS, tools)
+        shutil.copy(program, tools)
+        (tools / program.name).chmod(0o755)
+        for name in names:
+            (tools / name).unlink(missing_ok=True)
+            (tools / name).symlink_to(program.name)
 
     def boot(self):
         self.process = subprocess.Popen(

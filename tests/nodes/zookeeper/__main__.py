@@ -1,29 +1,16 @@
 """The story: an ensemble of three comes together, keeps what it is told, loses members and gets them back."""
 
-import shutil
-import sys
-import tempfile
-import time
-from pathlib import Path
-
 from swarm.client import until
-from swarm.cloud import Cloud
+from swarm.story import Story, tell, tell_story
 
 from .cluster import Mesos
 
-NAME = "red"
 MASTERS = ["master-0", "master-1", "master-2"]
-BEGUN = time.monotonic()
 
 
-def tell(text):
-    print(f"[{time.monotonic() - BEGUN:5.0f} s] {text}", flush=True)
-
-
-class Story:
-    def __init__(self, folder):
-        self.cloud = Cloud(folder)
-        self.cluster = Mesos(self.cloud, folder)
+class Ensemble(Story):
+    name = "red"
+    machines = Mesos
 
     def create(self):
         self.cloud.client(
@@ -32,16 +19,9 @@ class Story:
             "--server-type", "vm", "--network-driver", "docker", "--tls-disabled", "--floating-ip-disabled",
             "--master-lb-enabled",
         )
-        self.cloud.client("coe", "cluster", "create", NAME, "--cluster-template", "mesos", "--master-count", "3",
+        self.cloud.client("coe", "cluster", "create", self.name, "--cluster-template", "mesos", "--master-count", "3",
                           "--node-count", "1")
-
-        def is_complete():
-            self.cluster.check()
-            shown = self.cloud.cluster(NAME)
-            if shown["status"].endswith("FAILED"):
-                raise SystemExit(f"{shown['status']}: {shown['status_reason']}")
-            return True if shown["status"] == "CREATE_COMPLETE" else shown["status"]
-        until("the cluster is complete", is_complete, 420)
+        self.await_status("CREATE_COMPLETE")
 
     def masters(self):
         return [self.cluster.named(name) for name in MASTERS]
@@ -92,12 +72,7 @@ class Story:
         self.client(other, "create", f"/without-{machine.name}", "kept")
         tell(f"{machine.name}, the {wanted}, is gone; the others still take writes")
         self.cluster.replace(machine)
-
-        def back():
-            if machine.code() not in (None, 0):
-                raise SystemExit(f"{machine.name} failed: {machine.log()[-1500:]}")
-            return machine.code() == 0
-        until(f"{machine.name} is back", back, 240)
+        until(f"{machine.name} is back", lambda: self.has_booted(machine), 240)
         assert "kept" in self.client(machine, "get", f"/without-{machine.name}").splitlines()
         tell(f"{machine.name} came back without its data and has it again")
 
@@ -115,35 +90,9 @@ class Story:
         assert text == "no leader", text
         tell("one of three serves nobody")
 
-    def delete(self):
-        self.cloud.client("coe", "cluster", "delete", NAME)
-        until("the cluster is gone", lambda: NAME not in self.cloud.client("coe", "cluster", "list", "-f", "value"), 120)
-        self.cluster.await_names([])
 
-    def end(self):
-        self.cluster.end()
-        self.cloud.stop()
-
-
-def main():
-    folder = Path(tempfile.mkdtemp(prefix="magnum-zookeeper-"))
-    story = None
-    try:
-        story = Story(folder)
-        for part, *arguments in [
-            ("create",), ("be_whole",), ("name_all",), ("run_again",), ("be_whole",), ("lose_and_replace", "follower"),
-            ("be_whole",), ("lose_and_replace", "leader"), ("be_whole",), ("lose_most",), ("delete",),
-        ]:
-            getattr(story, part)(*arguments)
-        tell("proven")
-    except BaseException:
-        if story:
-            print("\n".join(story.cluster.logs()), file=sys.stderr)
-        raise
-    finally:
-        if story:
-            story.end()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-main()
+tell_story(Ensemble, [
+    ("create",), ("be_whole",), ("name_all",), ("run_again",), ("be_whole",), ("lose_and_replace", "follower"),
+    ("be_whole",), ("lose_and_replace", "leader"), ("be_whole",), ("lose_most",), ("delete",),
+])
+tell("proven")

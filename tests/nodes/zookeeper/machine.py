@@ -16,12 +16,7 @@ class UbuntuMachine(Machine):
 
     def build(self, user_data):
         super().build(user_data)
-        tools = self.root / "usr-local/bin"
-        shutil.copy(STANDIN, tools / "ubuntu-standin")
-        (tools / "ubuntu-standin").chmod(0o755)
-        for name in NAMES:
-            (tools / name).unlink(missing_ok=True)
-            (tools / name).symlink_to("ubuntu-standin")
+        self.stand_in(STANDIN, NAMES)
         for path in ["/etc/zookeeper", "/var/lib/zookeeper", *map(str, Path("/etc").glob("java-*"))]:
             shutil.copytree(path, self.root / path.lstrip("/"), symlinks=True)
         for folder in ["etc/default", "var/log/zookeeper"]:

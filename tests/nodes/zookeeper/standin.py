@@ -7,13 +7,11 @@ has a leader; docker is noted and not started.
 """
 
 import http.server
-import os
-import signal
 import socket
-import subprocess
 import sys
-import time
 from pathlib import Path
+
+from units import hostnamectl, sleep, start, stop
 
 NAME = Path(sys.argv[0]).name
 WORDS = sys.argv[1:]
@@ -54,34 +52,6 @@ def serve(unit):
     http.server.ThreadingHTTPServer(("", port), Handler).serve_forever()
 
 
-def running(pid):
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def stop(unit):
-    path = Path(f"/run/{unit}.pid")
-    if not path.exists():
-        return
-    pid = int(path.read_text())
-    if running(pid):
-        os.kill(pid, signal.SIGTERM)
-    for _ in range(100):
-        if not running(pid):
-            break
-        time.sleep(0.1)
-    path.unlink()
-
-
-def start(unit):
-    words = ["sh", "-c", ZOOKEEPER] if unit == "zookeeper" else [sys.executable, __file__, "serve", unit]
-    with open(f"/var/log/{unit}.log", "ab") as log:
-        process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    Path(f"/run/{unit}.pid").write_text(str(process.pid))
-
-
 def systemctl(action, *units):
     for unit in units:
         if unit not in ("zookeeper", "docker", *SERVERS):
@@ -89,17 +59,7 @@ def systemctl(action, *units):
         if action in ("restart", "stop", "disable"):
             stop(unit)
         if action == "restart" and unit != "docker":
-            start(unit)
-
-
-def sleep(seconds):
-    """A node waits longer than a test may."""
-    time.sleep(min(float(seconds), 2))
-
-
-def hostnamectl(_, name):
-    Path("/etc/hostname").write_text(name + "\n")
-    subprocess.run(["hostname", name], check=True)
+            start(unit, ["sh", "-c", ZOOKEEPER] if unit == "zookeeper" else [sys.executable, __file__, "serve", unit])
 
 
 if WORDS[:1] == ["serve"]:
