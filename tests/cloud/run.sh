@@ -35,6 +35,21 @@ prepare() {
     [ $# != 0 ] || (cd "$root" && nice cargo test --quiet --test contract --no-run)
 }
 
+# `holds WHAT COMMAND...`: one promise of the cloud's own commands.
+holds() {
+    local what=$1
+    shift
+    if "$@" >>"$logs/commands.log" 2>&1; then
+        passed=$((passed + 1))
+    else
+        failed=$((failed + 1))
+        say "== $(clock $SECONDS) FAILED: $what; the commands said:"
+        cat "$logs/commands.log"
+    fi
+}
+
+is_down() { ! "$here/status" && ! ls "$state"; }
+
 # A run by itself, so that everything is named that stayed: the same things as before and not one more.
 census() {
     say "== $(clock $SECONDS) census"
@@ -51,7 +66,7 @@ census() {
 end() {
     local status=$?
     trap - EXIT
-    if [ "$keep" = no ]; then "$here/down"; else say "the cloud is kept; its environment: $state/env"; fi
+    if [ "$keep" = no ]; then [ ! -d "$state" ] || "$here/down"; else say "the cloud is kept; its environment: $state/env"; fi
     exit "$status"
 }
 
@@ -99,6 +114,8 @@ main() {
     prepare "$@" >"$logs/prepare.log" 2>&1 &
     if [ "$keep" = yes ]; then "$here/up" >"$logs/up.log"; else "$here/up" --for $$ >"$logs/up.log"; fi
     wait $! || { cat "$logs/prepare.log"; say 'cloud: the service or the clients could not be made'; exit 1; }
+    holds 'every service answers' "$here/status"
+    holds 'a second up finds all there' timeout 60 "$here/up"
     say "== $(clock $SECONDS) cloud: ok"
     export TEST_CLOUD_ENV=$state/env MAGNUM_CLOUD_RUN=$logs MAGNUM_BIN=${MAGNUM_BIN:-$target/debug/magnum}
     "$here/census" >"$logs/census.json"
@@ -115,6 +132,10 @@ main() {
             run_tests disturbed -m disturbs "$@"
     fi
     census
+    if [ "$keep" = no ]; then
+        holds 'the cloud ends and leaves nothing' "$here/down"
+        holds 'no service is left' is_down
+    fi
     say "cloud: $passed passed, $failed failed in $(clock $SECONDS)"
     return $((failed > 0))
 }

@@ -38,6 +38,21 @@ def test_after_an_update_failed(tell, cloud, orders):
     story.delete()
 
 
+def test_while_it_is_resized(tell, cloud, orders):
+    """Asked for twice: the second finds the first at work."""
+    story = tell("resized")
+    story.make_template(cloud, *SMALL)
+    story.create("--node-count", "1")
+    story.complete()
+    orders.give(f"{story.stack}-minion-1", hold=True)
+    story.cli.coe("cluster", "update", story.name, "--node-count", "2")
+    story.until(lambda: len(story.servers()) == 3, "the new server")
+    assert story.ask()["status"] == "UPDATE_IN_PROGRESS"
+    story.cli.coe("cluster", "delete", story.uuid)
+    assert story.ask()["status"] == "DELETE_IN_PROGRESS"
+    story.delete()
+
+
 def test_with_a_load_balancer_made_by_the_cluster(held, cloud, demo):
     """Kubernetes has made a load balancer for a service, with a floating IP; both would keep the network from going."""
     story = held("balancer")

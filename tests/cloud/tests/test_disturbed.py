@@ -5,12 +5,14 @@ service keeps its keys in Barbican here, no volume type is configured, and its l
 operation is soon taken up.
 """
 
+import os
 import re
 import shlex
 import subprocess
 import time
 
 import pytest
+from tokens import create_with, is_over, password_token
 
 # Not beside others: everything that runs at the same time is disturbed as well.
 pytestmark = pytest.mark.disturbs
@@ -18,15 +20,18 @@ pytestmark = pytest.mark.disturbs
 SMALL = ["--network-driver", "flannel", "--floating-ip-disabled"]
 SERVICE_SECONDS = 240
 OUTAGE_SECONDS = 60
+TOKEN_SECONDS = 60
 
 
 @pytest.fixture(scope="session")
 def operate(cloud):
     """Ends, starts, stops or continues one service of the cloud."""
 
-    def run(name, action):
+    def run(name, action, **variables):
         words = [*shlex.split(cloud["SERVICE_COMMAND"]), name, action]
-        done = subprocess.run(words, capture_output=True, text=True, timeout=SERVICE_SECONDS, check=False)
+        done = subprocess.run(
+            words, env=os.environ | variables, capture_output=True, text=True, timeout=SERVICE_SECONDS, check=False
+        )
         assert done.returncode == 0, f"{name} {action}: {done.stderr}"
 
     return run
@@ -112,6 +117,27 @@ def test_keystone_is_away_for_a_minute(building, operate, orders):
         time.sleep(OUTAGE_SECONDS)
     finally:
         operate("keystone", "resume")
+    orders.withdraw()
+    story.complete()
+    story.delete()
+
+
+@pytest.fixture
+def short_tokens(operate):
+    operate("keystone", "restart", MAGNUM_CLOUD_TOKEN_SECONDS=str(TOKEN_SECONDS))
+    yield
+    operate("keystone", "restart")
+
+
+def test_tokens_end_during_a_long_create(short_tokens, tell, cloud, orders):
+    """The user's, the service's, the trustee's, and the one in the nodes' command for signals: all of them by their time."""
+    orders.give("shortlived-", hold=True)
+    story = tell("shortlived")
+    story.make_template(cloud, *SMALL)
+    token = password_token(cloud)
+    create_with(cloud, story, token)
+    story.until(lambda: len(story.servers()) == 2, "both servers")
+    story.until(lambda: is_over(cloud, token), "the end of the token", 2 * TOKEN_SECONDS)
     orders.withdraw()
     story.complete()
     story.delete()
