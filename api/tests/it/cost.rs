@@ -45,6 +45,9 @@ async fn fill(world: &World, count: usize) {
         let changes: Vec<(&str, &str)> = changes.iter().map(|(name, text)| (*name, text.as_str())).collect();
         multiply(&mut file, "nodegroup", &default, count, &changes).await;
     }
+    let (project, host) = ("'p' || i", "'host-' || i");
+    multiply(&mut file, "quotas", "resource = 'Cluster'", count, &[("project_id", project)]).await;
+    multiply(&mut file, "magnum_service", "host = 'one'", count, &[("host", host)]).await;
     file.close().await.unwrap();
 }
 
@@ -104,6 +107,7 @@ async fn statements_do_not_grow_with_the_rows() {
         let project = world.cloud.seed().account("demo").unwrap().project_id.clone();
         let quota = json!({"project_id": project, "resource": "Cluster", "hard_limit": 50});
         world.ask("POST", "/v1/quotas").by("admin").json(&quota).send().await.expect(201);
+        world.store.heartbeat("one", "magnum-conductor", chrono::Utc::now()).await.unwrap();
         fill(&world, size).await;
         for (at, (name, path, version)) in requests(&world, &project, size).await.into_iter().enumerate() {
             let count = statements(&world, &path, version).await;

@@ -56,6 +56,7 @@ def leads(config):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "disturbs: ends parts of the cloud and of the service while clusters are made")
+    config.addinivalue_line("markers", "matrix: the combinations that not every run builds")
     if not leads(config) or config.option.collectonly:
         return
     folder = Path(os.environ.get("MAGNUM_CLOUD_RUN") or tempfile.mkdtemp(prefix="magnum-cloud-"))

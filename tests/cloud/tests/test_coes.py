@@ -1,9 +1,11 @@
-"""Every other COE: each with and without load balancer, floating IPs and docker volumes, made, resized both ways, deleted.
+"""Every driver with and without load balancer, floating IPs and docker volumes: made, resized both ways, deleted.
 
-Two clusters for each driver, one with what the other has not, and no two drivers in the same way: so each driver sees both
-values of each switch, and all eight combinations are there.
+All eight combinations of each are the matrix. Every run has two clusters for each driver that has no stories elsewhere,
+one with what the other has not, and no two drivers in the same way: so each driver sees both values of each switch, and
+all eight combinations are there.
 """
 
+import itertools
 import json
 import subprocess
 import time
@@ -32,48 +34,72 @@ class Kind:
 
 
 KINDS = {
+    "atomic": Kind("kubernetes", "fedora-atomic-latest", "minion", [6443], "https://{}:6443", ("--network-driver", "flannel")),
     "legacy": Kind("swarm", "fedora-atomic-latest", "node", [2376], "tcp://{}:2376", ("--network-driver", "docker")),
     "mode": Kind("swarm-mode", "fedora-atomic-latest", "node", [2375, 2377], "tcp://{}:2375", ("--docker-storage-driver", "overlay2")),
     "mesos": Kind("mesos", "ubuntu-mesos", "slave", [8080], "{}", ("--tls-disabled",), masters_have_volumes=False),
     "coreos": Kind("kubernetes", "fedora-coreos-latest", "minion", [6443], "https://{}:6443", ("--network-driver", "calico")),
 }
-# Load balancer, floating IPs, docker volumes.
-WITH = {"legacy": "lb+ips", "mode": "lb+volumes", "mesos": "lb+ips+volumes", "coreos": "lb"}
-WITHOUT = {"legacy": "volumes", "mode": "ips", "mesos": "", "coreos": "ips+volumes"}
+SWITCHES = ("lb", "ips", "volumes")
+USUAL = {
+    ("legacy", "lb-ips"), ("mode", "lb-volumes"), ("mesos", "lb-ips-volumes"), ("coreos", "lb"),
+    ("legacy", "volumes"), ("mode", "ips"), ("mesos", "bare"), ("coreos", "ips-volumes"),
+}
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_coe_with_load_balancer(tell, cloud, view, demo, cli, tmp_path, docker_volume_type, name):
-    """Three masters, so that they have to find each other."""
-    life(tell, cloud, view, demo, cli, tmp_path, docker_volume_type, name, WITH[name], masters=3)
+def cases():
+    for name, *values in itertools.product(KINDS, *[[True, False]] * len(SWITCHES)):
+        combination = "-".join(itertools.compress(SWITCHES, values)) or "bare"
+        marks = () if (name, combination) in USUAL else pytest.mark.matrix
+        yield pytest.param(name, combination, id=f"{name}-{combination}", marks=marks)
 
 
-@pytest.mark.parametrize("name", KINDS)
-def test_coe_without_load_balancer(tell, cloud, view, demo, cli, tmp_path, docker_volume_type, name):
-    life(tell, cloud, view, demo, cli, tmp_path, docker_volume_type, name, WITHOUT[name], masters=1)
+@pytest.fixture
+def make(tell, cloud):
+    """Begins a cluster of a kind, one worker, with some of the switches on."""
+
+    def begin(name, combination, masters):
+        kind, switches = KINDS[name], combination.split("-")
+        words = [*kind.words]
+        words += ["--master-lb-enabled"] if "lb" in switches else []
+        words += [] if "ips" in switches else ["--floating-ip-disabled"]
+        words += ["--docker-volume-size", str(GIGABYTES)] if "volumes" in switches else []
+        story = tell(f"{name}{masters}-{combination}")
+        story.make_template(cloud, *words, coe=kind.coe, image=kind.image)
+        story.create("--node-count", "1", "--master-count", str(masters))
+        return story
+
+    return begin
 
 
-def life(tell, cloud, view, demo, cli, folder, volume_type, name, switches, masters):
-    kind = KINDS[name]
-    switches = set(switches.split("+"))
-    story = tell(f"{name}{masters}")
-    words = [*kind.words]
-    words += ["--master-lb-enabled"] if "lb" in switches else []
-    words += [] if "ips" in switches else ["--floating-ip-disabled"]
-    words += ["--docker-volume-size", str(GIGABYTES)] if "volumes" in switches else []
-    story.make_template(cloud, *words, coe=kind.coe, image=kind.image)
-    story.create("--node-count", "1", "--master-count", str(masters))
+@pytest.mark.parametrize(("name", "combination"), list(cases()))
+def test_coe(make, view, demo, cli, tmp_path, docker_volume_type, name, combination):
+    """Three masters behind a load balancer, so that they have to find each other."""
+    kind, switches = KINDS[name], combination.split("-")
+    masters = 3 if "lb" in switches else 1
+    story = make(name, combination, masters)
     row = story.complete()
     servers = story.servers()
     expected = {f"{story.stack}-master-{index}" for index in range(masters)} | {f"{story.stack}-{kind.worker}-0"}
     assert set(servers) == expected
     check_addresses(view, demo, story, row, kind, switches)
-    check_volumes(demo, servers, kind, switches, volume_type)
+    check_volumes(demo, servers, kind, switches, docker_volume_type)
     check_outputs(demo, row)
-    opens(story, kind, cli, folder)
-    if masters == 1:
+    opens(story, kind, cli, tmp_path)
+    if masters == 1 and (name, combination) in USUAL:
         every_wrong_value_is_found(story, view, kind.worker)
     scale(view, demo, story, cli, kind, switches)
+    story.delete()
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("name", KINDS)
+def test_five_masters(make, view, demo, cli, tmp_path, name):
+    kind = KINDS[name]
+    story = make(name, "lb", 5)
+    row = story.complete()
+    check_addresses(view, demo, story, row, kind, ["lb"])
+    opens(story, kind, cli, tmp_path)
     story.delete()
 
 

@@ -2,6 +2,7 @@
 
 import subprocess
 
+import pytest
 import yaml
 
 MIRROR = "mirror.example:5000/kube/"
@@ -13,13 +14,59 @@ LABELS = {
 }
 MANIFESTS = {"roles", "cloud-provider", "cinder-class", "coredns", "dashboard", "influxdb", "monitoring", "ingress"}
 
+PROXIES = ["--http-proxy", "http://proxy.example:3128", "--https-proxy", "http://proxy.example:3128", "--no-proxy", "intranet.example"]
+REGISTRY = ["--registry-enabled", "--insecure-registry", "registry.example:5000"]
+# By driver: image, words of the template, labels, and what a worker's parameters must then say.
+OTHERS = {
+    "kubernetes": (
+        "fedora-coreos-latest", ["--network-driver", "calico", "--volume-driver", "cinder", *REGISTRY],
+        {"container_infra_prefix": MIRROR, "ingress_controller": "nginx", "prometheus_monitoring": "true",
+         "kube_dashboard_enabled": "true", "selinux_mode": "permissive", "calico_ipv4pool": "10.200.0.0/16", "kubelet_options": "--v=3",
+         "availability_zone": "nova", "cert_manager_api": "true"},
+        {"CONTAINER_INFRA_PREFIX": MIRROR, "SELINUX_MODE": "permissive", "KUBELET_OPTIONS": "--v=3"},
+    ),
+    "swarm": (
+        "fedora-atomic-latest", ["--network-driver", "flannel", "--volume-driver", "rexray", *REGISTRY],
+        {"container_infra_prefix": MIRROR, "swarm_strategy": "binpack", "flannel_backend": "vxlan", "selinux_mode": "enforcing",
+         "flannel_network_cidr": "10.200.0.0/16", "rexray_preempt": "true", "availability_zone": "nova"},
+        {"CONTAINER_INFRA_PREFIX": MIRROR, "SELINUX_MODE": "enforcing", "REXRAY_PREEMPT": "true", "NETWORK_DRIVER": "flannel"},
+    ),
+    "swarm-mode": (
+        "fedora-atomic-latest", ["--volume-driver", "rexray", *REGISTRY],
+        {"container_infra_prefix": MIRROR, "selinux_mode": "enforcing", "rexray_preempt": "true", "availability_zone": "nova"},
+        {"CONTAINER_INFRA_PREFIX": MIRROR, "SELINUX_MODE": "enforcing", "REXRAY_PREEMPT": "true"},
+    ),
+    "mesos": (
+        "ubuntu-mesos", ["--volume-driver", "rexray", "--insecure-registry", "registry.example:5000", "--tls-disabled"],
+        {"container_infra_prefix": MIRROR, "mesos_slave_isolation": "docker/runtime,filesystem/linux", "mesos_slave_work_dir": "/srv/mesos",
+         "mesos_slave_image_providers": "docker,appc", "mesos_slave_executor_env_variables": '{"ZONE": "one"}',
+         "rexray_preempt": "true", "availability_zone": "nova"},
+        {"ISOLATION": "docker/runtime,filesystem/linux", "IMAGE_PROVIDERS": "docker,appc", "WORK_DIR": "/srv/mesos",
+         "EXECUTOR_ENVIRONMENT_VARIABLES": '{"ZONE": "one"}', "REXRAY_PREEMPT": "true"},
+    ),
+}
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("coe", OTHERS)
+def test_every_optional_part_of_others(tell, cloud, coe):
+    image, words, labels, wanted = OTHERS[coe]
+    story = tell(f"options-{coe}")
+    story.make_template(cloud, *words, *PROXIES, coe=coe, image=image)
+    each = [word for name, value in labels.items() for word in ("--labels", f"{name}={value}")]
+    story.create("--node-count", "1", *each)
+    story.complete()
+    for record in story.records():
+        if "-master-" not in record["name"]:
+            assert wanted.items() <= record["parameters"].items(), record["parameters"]
+    assert {server.availability_zone for server in story.servers().values()} == {"nova"}
+    story.delete()
+
 
 def test_every_optional_part(tell, cloud):
     story = tell("options")
     story.make_template(
-        cloud, "--network-driver", "flannel", "--registry-enabled", "--volume-driver", "cinder", "--insecure-registry",
-        "registry.example:5000", "--http-proxy", "http://proxy.example:3128", "--https-proxy", "http://proxy.example:3128",
-        "--no-proxy", "intranet.example",
+        cloud, "--network-driver", "flannel", "--volume-driver", "cinder", *REGISTRY, *PROXIES,
     )
     story.create("--node-count", "1", "--labels", ",".join(f"{name}={value}" for name, value in LABELS.items()))
     story.complete()
