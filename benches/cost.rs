@@ -72,7 +72,8 @@ async fn main() -> ExitCode {
         for (name, path, limit) in bench.reads(clusters) {
             within &= bench.measure(name, "GET", &format!("{}{path}", bench.url), None, limit).await;
         }
-        let (clusters, templates) = (format!("{}/v1/clusters", bench.url), format!("{}/v1/clustertemplates", bench.url));
+        let (clusters, templates) =
+            (format!("{}/v1/clusters", bench.url), format!("{}/v1/clustertemplates", bench.url));
         // Before the templates, which all get the same name.
         let create = json!({"cluster_template_id": "k8s", "node_count": 1});
         within &= bench.measure("cluster create", "POST", &clusters, Some(create), WRITE).await;

@@ -1,7 +1,7 @@
 //! Which driver builds a template's clusters, and what that driver refuses.
 
 use domain::{ClusterTemplate, Error, NewCluster, Options, Result};
-use drivers::{Check, Driver, Rules};
+use drivers::{Check, Driver, Facts, Input, Rules};
 
 /// The driver for an image's distribution, or the one that is asked for by name.
 ///
@@ -66,10 +66,24 @@ pub(crate) fn check_cluster(
         master_lb_enabled: new.cluster.master_lb_enabled,
         docker_volume_size: new.cluster.docker_volume_size,
         docker_volume_type,
+        makes_network: new.cluster.fixed_network.is_none()
+            && new.cluster.fixed_subnet.is_none()
+            && makes_network(template),
         ..of_template(template, options)
     };
     warn(driver, driver.check(&check)?);
-    Ok(())
+    builds(driver, new, template)
+}
+
+/// What the driver refuses when it puts the stack together, which is later than anybody could be told.
+fn builds(driver: &dyn Driver, new: &NewCluster, template: &ClusterTemplate) -> Result<()> {
+    let groups = [new.masters.clone(), new.workers.clone()];
+    let input = Input { cluster: &new.cluster, template, groups: &groups, facts: &Facts::default(), removals: &[] };
+    driver.stack(&input).map(drop)
+}
+
+fn makes_network(template: &ClusterTemplate) -> bool {
+    template.fixed_network.is_none() && template.fixed_subnet.is_none()
 }
 
 fn of_template<'a>(template: &'a ClusterTemplate, options: &Options) -> Check<'a> {
@@ -78,6 +92,8 @@ fn of_template<'a>(template: &'a ClusterTemplate, options: &Options) -> Check<'a
         master_count: None,
         master_lb_enabled: template.master_lb_enabled,
         tls_disabled: template.tls_disabled,
+        network_driver: template.network_driver.as_deref(),
+        makes_network: makes_network(template),
         registry_enabled: template.registry_enabled,
         volume_driver: template.volume_driver.as_deref(),
         docker_volume_size: template.docker_volume_size,

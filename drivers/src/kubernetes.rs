@@ -1,9 +1,10 @@
 //! What every Kubernetes driver shares: labels, parameters, outputs.
 
-use domain::{Cluster, Error, NodeGroup, Role};
+use domain::{Cluster, Error, Labels, NodeGroup, Role};
 
 use crate::{
-    Form, Input, Label, Outputs,
+    Check, Form, Input, Label, Outputs,
+    check::networks,
     label::{label, renamed, switch},
     params::{Parameters, Put, first, group},
     release,
@@ -12,6 +13,9 @@ use crate::{
 /// Admission plug-ins, in the order of Kubernetes 1.11's recommendation.
 const ADMISSION: &str = "NamespaceLifecycle,LimitRanger,ServiceAccount,DefaultStorageClass,DefaultTolerationSeconds,\
                          MutatingAdmissionWebhook,ValidatingAdmissionWebhook,ResourceQuota";
+
+/// Parameter of the services' network.
+const SERVICES: &str = "portal_network_cidr";
 
 const GB: Form = Form::Number(0, 1_000_000);
 const SECONDS: Form = Form::Number(0, 86_400);
@@ -94,10 +98,10 @@ pub(crate) static LABELS: &[Label] = &[
     label("selinux_mode", "permissive", Form::OneOf(&["enforcing", "permissive", "disabled"]), "SELinux on the nodes."),
     renamed(
         "service_cluster_ip_range",
-        "portal_network_cidr",
+        SERVICES,
         "10.254.0.0/16",
         Form::Cidr,
-        "Network of services; holds 10.254.0.10, the DNS server.",
+        "Network of services; its tenth address is the DNS server's.",
     ),
     label("system_pods_initial_delay", "30", SECONDS, "Seconds before the first probe of system pods."),
     label("system_pods_timeout", "5", SECONDS, "Seconds a probe of system pods may take."),
@@ -114,6 +118,7 @@ pub(crate) fn kubernetes(input: &Input<'_>) -> Result<Parameters, Error> {
     p.put("number_of_minions", workers.node_count);
     p.put("network_driver", network_driver(input));
     p.put("pods_network_cidr", pods_network(input));
+    p.put_given("dns_service_ip", dns_service_ip(input.labels())?.as_deref());
     p.put("tls_disabled", template.tls_disabled);
     p.put("loadbalancing_protocol", if template.tls_disabled { "HTTP" } else { "TCP" });
     p.put("kubernetes_port", api_port(input)?);
@@ -134,17 +139,46 @@ pub(crate) fn kubernetes(input: &Input<'_>) -> Result<Parameters, Error> {
     Ok(p)
 }
 
+/// Place of the DNS server in the network of services.
+const DNS_PLACE: u32 = 10;
+
+/// Networks that lie apart from each other; the services' is large enough for the DNS server.
+pub(crate) fn networks(table: &[Label], given: &Check<'_>) -> Result<(), Error> {
+    let flannel = given.network_driver != Some("calico");
+    let pods = if flannel { "flannel_network_cidr" } else { "calico_ipv4pool" };
+    let all = ["fixed_network_cidr", pods, SERVICES];
+    networks::apart(table, given.labels, if given.makes_network { &all } else { &all[1..] })?;
+    if flannel {
+        networks::has_parts(table, given.labels, pods, "flannel_network_subnetlen")?;
+    }
+    dns_service_ip(given.labels).map(drop)
+}
+
+/// Where the DNS server is, when the network of services was chosen; else the template knows.
+fn dns_service_ip(labels: &Labels) -> Result<Option<String>, Error> {
+    let label = LABELS.iter().find(|label| label.parameter == SERVICES);
+    let Some((label, text)) = label.and_then(|label| Some((label, label.given(labels)?))) else { return Ok(None) };
+    let found = networks::address(text, DNS_PLACE).map(|address| Some(address.to_string()));
+    found.ok_or_else(|| {
+        let fix = format!("Label {}: choose a network of at least 16 addresses, such as 10.254.0.0/16", label.name);
+        Error::bad_value("labels", text, &fix)
+    })
+}
+
 /// Port inside every master for its own components, without TLS; the public one where TLS is off.
 const INSECURE_PORT: i64 = 8080;
+
+/// What listens on every master besides: ssh, etcd, kubelet, kube-proxy, scheduler and controller manager, old and new.
+const TAKEN: [i64; 10] = [INSECURE_PORT, 22, 2379, 2380, 10250, 10251, 10252, 10256, 10257, 10259];
 
 /// 6443 or the template's own choice; without TLS always 8080.
 fn api_port(input: &Input<'_>) -> Result<i64, Error> {
     match input.template.apiserver_port.filter(|port| *port > 0) {
         _ if input.template.tls_disabled => Ok(INSECURE_PORT),
-        Some(INSECURE_PORT) => Err(Error::bad_value(
+        Some(port) if TAKEN.contains(&port) => Err(Error::bad_value(
             "apiserver_port",
-            "8080",
-            "The masters need port 8080 for themselves. Leave apiserver_port unset or choose another one",
+            &port.to_string(),
+            "The masters need this port for themselves. Leave apiserver_port unset or choose another one",
         )),
         other => Ok(other.unwrap_or(6443)),
     }

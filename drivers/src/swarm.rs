@@ -99,9 +99,23 @@ pub(crate) fn check(driver: &dyn Driver, given: &Check<'_>) -> Result<Vec<String
             "Docker's API without TLS makes everybody who reaches it root on the nodes. Leave tls_disabled false",
         ));
     }
+    networks(driver.labels(), given)?;
     check::docker_volume(given)?;
     let warnings = [check::masters(given, driver.multi_master())?, without_trust(given)];
     Ok(warnings.into_iter().flatten().collect())
+}
+
+/// Nodes and containers have networks apart from each other; flannel's is cut into one part for each node.
+fn networks(table: &[Label], given: &Check<'_>) -> Result<(), Error> {
+    let flannel = given.network_driver == Some("flannel");
+    let mut all = vec!["overlay_network_cidr"];
+    all.extend(flannel.then_some("flannel_network_cidr"));
+    all.extend(given.makes_network.then_some("fixed_network_cidr"));
+    check::networks::apart(table, given.labels, &all)?;
+    if flannel {
+        check::networks::has_parts(table, given.labels, "flannel_network_cidr", "flannel_network_subnetlen")?;
+    }
+    Ok(())
 }
 
 /// Volumes and registry without the trust are not set up, because they could not log in.

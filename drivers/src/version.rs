@@ -15,17 +15,17 @@ const THREE_BEHIND: u64 = 28;
 /// Whether nodes of a version work with masters of another. Versions that cannot be read are let pass.
 ///
 /// # Errors
-/// The reason why not.
+/// The reason why not; versions come last, because clients show an error up to its first full stop.
 pub fn version_skew(masters: &str, nodes: &str) -> Result<(), String> {
     let (Some(above), Some(below)) = (numbers(masters), numbers(nodes)) else { return Ok(()) };
     let minor = |(major, minor, _): (u64, u64, u64)| (major, minor);
     if minor(below) > minor(above) {
-        return Err(format!("nodes of version {nodes} are newer than the masters, which are {masters}"));
+        return Err(format!("nodes may not be newer than their masters: nodes would have {nodes}, masters {masters}"));
     }
     let most = if above.1 >= THREE_BEHIND { 3 } else { 2 };
     if above.0 != below.0 || above.1 - below.1 > most {
         return Err(format!(
-            "nodes of version {nodes} are too old for masters of {masters}: at most {most} minor versions lie between"
+            "nodes may be at most {most} minor versions older than their masters: nodes would have {nodes}, masters {masters}"
         ));
     }
     Ok(())
@@ -39,10 +39,10 @@ pub fn version_skew(masters: &str, nodes: &str) -> Result<(), String> {
 pub fn master_upgrade(from: &str, to: &str) -> Result<(), String> {
     let (Some(old), Some(new)) = (numbers(from), numbers(to)) else { return Ok(()) };
     if (new.0, new.1) < (old.0, old.1) {
-        return Err(format!("masters of version {from} cannot go back to {to}"));
+        return Err(format!("masters cannot go back to an older version, from {from} to {to}"));
     }
     if old.0 != new.0 || new.1 - old.1 > 1 {
-        return Err(format!("masters of version {from} cannot skip minor versions to {to}; go one by one"));
+        return Err(format!("masters cannot skip a minor version, from {from} to {to}; go one by one"));
     }
     Ok(())
 }

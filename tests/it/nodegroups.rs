@@ -131,7 +131,7 @@ async fn what_cannot_be_is_refused_and_nothing_is_stored() {
         (json!({"name": "g", "node_labels": {"kubernetes.io/x": "y"}}), 409, "node_labels"),
         (json!({"name": "g", "node_taints": [{"key": "x", "effect": "Never"}]}), 409, "node_taints"),
         (json!({"name": "g", "flavor_id": "absent"}), 400, "flavor_id"),
-        (json!({"name": "g", "labels": {"kube_tag": "v1.99.0"}}), 400, "newer than the masters"),
+        (json!({"name": "g", "labels": {"kube_tag": "v1.99.0"}}), 400, "newer than their masters"),
         (json!({"name": "g", "labels": {"flannel_backend": "vxlan"}}), 400, "flannel_backend"),
     ];
     for (body, expected, part) in cases {

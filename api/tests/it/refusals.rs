@@ -45,11 +45,19 @@ fn check(row: &Row, answer: &Answer) {
     }
 }
 
-/// What the rows talk about: `blue` made of `k8s`, an unused template `free`, two of everything called `twin`, and what
-/// belongs to others.
+/// What the rows talk about: `blue` made of `k8s`, an unused template `free`, templates of clusters that cannot be built, two of
+/// everything called `twin`, and what belongs to others.
 async fn furnish(world: &World) {
     world.template(json!({})).await;
     world.template(json!({"name": "free"})).await;
+    world.template(json!({"name": "etcds-port", "apiserver_port": 2379})).await;
+    world
+        .template(json!({"name": "joining-port", "coe": "swarm-mode", "network_driver": null, "apiserver_port": 2377}))
+        .await;
+    world.template(json!({"name": "calico", "network_driver": "calico"})).await;
+    world.template(json!({"name": "no-subnet", "fixed_network": "private"})).await;
+    let proxy = json!({"name": "umlaut", "image_id": "fedora-coreos-38", "http_proxy": "http://pröxy.example:3128"});
+    world.template(proxy).await;
     world.cluster(json!({})).await;
     for _ in 0..2 {
         world.template(json!({"name": "twin"})).await;

@@ -9,6 +9,7 @@ use domain::{Cluster, Error, NodeGroup, Role};
 
 use crate::{
     Check, Driver, Form, Input, Label, NodeGroups, Order, Outputs, Plugins, Provides, StackRequest, check, kubernetes,
+    label::switch,
     nodegroup::{self, Workers},
     params::{self, Parameters, Put},
     registry::{K8S_FEDORA_COREOS_V1, K8S_FEDORA_COREOS_V1_NODEGROUP},
@@ -85,7 +86,11 @@ impl Driver for K8sFedoraCoreos {
 
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         check::labels(self.labels(), given.labels)?;
+        // Before 1.27 a kubelet's configuration does not say where containerd is.
+        check::kube_tag(given.labels, 27, u64::MAX)?;
+        kubernetes::networks(self.labels(), given)?;
         readable(self.labels(), given)?;
+        needed(given)?;
         always_tls(given)?;
         layers(given)?;
         check::docker_volume(given)?;
@@ -188,6 +193,26 @@ fn readable(table: &[Label], given: &Check<'_>) -> Result<(), Error> {
         if let Some(text) = label.given(given.labels) {
             ascii(label.name, text)?;
         }
+    }
+    Ok(())
+}
+
+/// What is asked for has the parts it works with.
+fn needed(given: &Check<'_>) -> Result<(), Error> {
+    let off = |name| !switch(given.labels, name, true);
+    if given.volume_driver == Some("cinder") && off("cinder_csi_enabled") {
+        return Err(Error::bad_value(
+            "volume_driver",
+            "cinder",
+            "Volumes come from the Cinder CSI plug-in. Leave the label cinder_csi_enabled true, or volume_driver unset",
+        ));
+    }
+    if given.labels.value("ingress_controller") == Some("octavia") && off("cloud_provider_enabled") {
+        return Err(Error::bad_value(
+            "labels",
+            "octavia",
+            "Label ingress_controller: octavia needs the label cloud_provider_enabled to be true or unset",
+        ));
     }
     Ok(())
 }

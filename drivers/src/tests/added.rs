@@ -59,6 +59,8 @@ fn labels_are_checked_by_its_table() {
         master_count: Some(1),
         master_lb_enabled: false,
         tls_disabled: false,
+        network_driver: None,
+        makes_network: true,
         registry_enabled: false,
         volume_driver: None,
         docker_volume_size: None,

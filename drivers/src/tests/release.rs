@@ -199,7 +199,7 @@ fn masters_go_first_and_nobody_is_left_behind() {
     let (masters, workers, old) = (Some(&groups[0]), Some(&groups[1]), Some(&groups[2]));
     assert_eq!(upgrade_order(&groups, None, "v1.11.9"), Ok(()));
     let behind = upgrade_order(&groups, None, "v1.12.0").unwrap_err();
-    assert!(behind.contains("old") && behind.contains("too old"), "{behind}");
+    assert!(behind.starts_with("node group old: ") && behind.contains("minor versions older"), "{behind}");
     let pair = &groups[..2];
     assert_eq!(upgrade_order(pair, None, "v1.12.0"), Ok(()));
     assert_eq!(upgrade_order(pair, masters, "v1.12.0"), Ok(()));

@@ -73,9 +73,14 @@ pub(super) fn other_value(label: &Label) -> String {
     match label.form {
         Form::Text => format!("some-{}", label.name.replace('_', "-")),
         Form::Bool => (label.default != "true").to_string(),
-        Form::Number(least, _) => (least + 7).to_string(),
-        Form::Cidr => "172.20.0.0/16".to_owned(),
+        Form::Number(least, most) => most.min(least + 27).to_string(),
+        Form::Cidr => match label.parameter {
+            "fixed_network_cidr" => "172.22.0.0/16".to_owned(),
+            "portal_network_cidr" => "172.23.0.0/16".to_owned(),
+            _ => "172.20.0.0/16".to_owned(),
+        },
         Form::Cidrs => "172.20.0.0/16,172.21.0.0/16".to_owned(),
+        Form::Tag if label.name == "kube_tag" => format!("{}.99", label.default.rsplit_once('.').unwrap().0),
         Form::Tag => "v9.9.9".to_owned(),
         Form::OneOf(words) => (*words.last().unwrap()).to_owned(),
         Form::Prefix => "mirror.example:5000/kube/".to_owned(),

@@ -19,6 +19,8 @@ fn given(labels: &Labels) -> Check<'_> {
         master_count: Some(1),
         master_lb_enabled: false,
         tls_disabled: false,
+        network_driver: None,
+        makes_network: true,
         registry_enabled: false,
         volume_driver: None,
         docker_volume_size: None,

@@ -100,6 +100,24 @@ fn template_values() -> Vec<Row> {
             400,
             "os_distro fedora-coreos, for driver k8s_fedora_coreos_v1",
         ),
+        post_template(json!({"driver": "k8s_coreos_v1"}), 400, "k8s_fedora_coreos_v1"),
+        post_template(json!({"driver": "k8s_fedora_ironic_v1"}), 400, "k8s_fedora_"),
+        post_template(json!({"labels": {"service_cluster_ip_range": "10.0.0.0/16"}}), 400, "service_cluster_ip_range"),
+        post_template(json!({"labels": {"service_cluster_ip_range": "10.9.0.0/29"}}), 400, "at least 16 addresses"),
+        post_template(json!({"labels": {"flannel_network_cidr": "10.254.7.0/24"}}), 400, "flannel_network_cidr"),
+        post_template(json!({"labels": {"flannel_network_subnetlen": "16"}}), 400, "flannel_network_subnetlen"),
+        post_template(json!({"labels": {"kube_tag": "v1.35.0"}}), 400, "kube_tag"),
+        post_template(json!({"image_id": "fedora-coreos-38", "labels": {"kube_tag": "v1.11.6"}}), 400, "kube_tag"),
+        post_template(
+            json!({"image_id": "fedora-coreos-38", "volume_driver": "cinder", "labels": {"cinder_csi_enabled": "false"}}),
+            400,
+            "cinder_csi_enabled",
+        ),
+        post_template(
+            json!({"image_id": "fedora-coreos-38", "labels": {"ingress_controller": "octavia", "cloud_provider_enabled": "false"}}),
+            400,
+            "cloud_provider_enabled",
+        ),
         post_template(json!({"image_id": "fedora-coreos-38", "tls_disabled": true}), 400, "tls_disabled"),
         post_template(
             json!({"image_id": "fedora-coreos-38", "docker_storage_driver": "devicemapper"}),
@@ -153,6 +171,16 @@ fn template_values() -> Vec<Row> {
 fn cluster_values() -> Vec<Row> {
     vec![
         post_cluster(json!({"zzz": 1, "yyy": 2}), 400, "yyy, zzz"),
+        post_cluster(json!({"cluster_template_id": "etcds-port"}), 400, "apiserver_port"),
+        post_cluster(json!({"cluster_template_id": "joining-port"}), 400, "apiserver_port"),
+        post_cluster(json!({"cluster_template_id": "no-subnet", "master_lb_enabled": true}), 400, "fixed_subnet"),
+        post_cluster(json!({"cluster_template_id": "umlaut"}), 400, "http_proxy"),
+        post_cluster(
+            json!({"labels": {"calico_ipv4pool": "10.0.0.0/8"}, "cluster_template_id": "calico"}),
+            400,
+            "calico_ipv4pool",
+        ),
+        post_cluster(json!({"labels": {"service_cluster_ip_range": "10.0.0.0/24"}}), 400, "service_cluster_ip_range"),
         post_cluster(json!({"cluster_template_id": "ABSENT"}), 400, "cluster_template_id"),
         post_cluster(json!({"cluster_template_id": null}), 400, "cluster_template_id"),
         post_cluster(json!({"cluster_template_id": ""}), 400, "cluster_template_id"),

@@ -237,5 +237,5 @@ fn proxies_reach_the_runtime_and_mirrors_every_image() {
             .contains("sandbox_image = \"mirror.example:5000/kube/pause:v9.9.9\"")
     );
     let calls = fs::read_to_string(master.root.join("calls")).unwrap();
-    assert!(calls.contains("https://mirror.example/files/release/v9.9.9/bin/linux/amd64/kubelet"), "{calls}");
+    assert!(calls.contains("https://mirror.example/files/release/v1.35.99/bin/linux/amd64/kubelet"), "{calls}");
 }
