@@ -66,13 +66,19 @@ fn range(cidr: &str) -> Option<(u32, u32)> {
     Some((u32::from(base), size))
 }
 
-/// An address in a subnet. Where nodes are played it is a loopback address, so that it can be connected to.
+/// An address in a subnet. Where nodes are played it is a loopback address, so that it can be connected to; where they run
+/// elsewhere on this machine, the public ones are, so that somebody may pass connections on.
 pub(crate) fn allocate(world: &mut World, subnet: &str) -> Result<String, Refusal> {
-    if world.settings.play_nodes {
+    if world.settings.play_nodes || world.settings.await_signals && is_public(world, subnet) {
         return world.addresses.loopback();
     }
     let cidr = world.subnets.get(subnet).map_or_else(String::new, |row| text(row, "cidr").to_owned());
     world.addresses.host(subnet, &cidr)
+}
+
+fn is_public(world: &World, subnet: &str) -> bool {
+    let network = world.subnets.get(subnet).and_then(|row| world.networks.get(text(row, "network_id")));
+    network.is_some_and(|network| network["router:external"] == json!(true))
 }
 
 /// Adds a network of this id.

@@ -34,7 +34,9 @@ configure_etcd() {
         printf 'ETCD_LISTEN_PEER_URLS="%s://%s:2380"\n' "$protocol" "$NODE_IP"
         printf 'ETCD_INITIAL_ADVERTISE_PEER_URLS="%s://%s:2380"\n' "$protocol" "$NODE_IP"
         if [[ -n $ETCD_DISCOVERY_URL ]]; then
-            printf 'ETCD_DISCOVERY="%s"\n' "$ETCD_DISCOVERY_URL"
+            # The discovery may have a certificate of the cloud's own authority, which etcd's image does not know.
+            cp -L /etc/pki/tls/certs/ca-bundle.crt /etc/etcd/
+            printf 'SSL_CERT_FILE=/etc/etcd/ca-bundle.crt\nETCD_DISCOVERY="%s"\n' "$ETCD_DISCOVERY_URL"
             [[ -z ${HTTP_PROXY:-} ]] || printf 'ETCD_DISCOVERY_PROXY="%s"\n' "$HTTP_PROXY"
         else
             printf 'ETCD_INITIAL_CLUSTER="%s"\nETCD_INITIAL_CLUSTER_STATE="new"\n' "$(initial_cluster)"

@@ -78,7 +78,9 @@ async fn reports_can_be_counted_and_have_a_time() {
         for (number, count) in [("1", 1), ("1", 1), ("2", 2)] {
             let answer = handle.report(&api, json!({"status": "SUCCESS", "reason": "up", "id": number})).await;
             assert_eq!(answer.status, 200, "{}", answer.text);
-            let told = reports("handle").await;
+            let told =
+                eventually("the report", async || Some(reports("handle").await).filter(|told| told.count >= count))
+                    .await;
             assert_eq!(told.count, count);
             times.push(told.last.unwrap());
             tokio::time::sleep(std::time::Duration::from_millis(1100)).await;

@@ -317,9 +317,9 @@ async fn what_cannot_be_upgraded_is_refused_and_nothing_is_stored() {
         (json!({"cluster_template": "new", "other": 1}), 400, "other"),
         (json!({"cluster_template": "absent"}), 404, "absent"),
         (json!({"cluster_template": "new", "nodegroup": "absent"}), 404, "absent"),
-        (json!({"cluster_template": "far"}), 409, "skip minor versions"),
+        (json!({"cluster_template": "far"}), 409, "upgraded: masters cannot skip a minor version"),
         (json!({"cluster_template": "back"}), 409, "cannot go back"),
-        (json!({"cluster_template": "new", "nodegroup": "default-worker"}), 409, "newer than the masters"),
+        (json!({"cluster_template": "new", "nodegroup": "default-worker"}), 409, "nodes may not be newer"),
         (json!({"cluster_template": "calico"}), 409, "network_driver"),
         (json!({"cluster_template": "swarm"}), 409, "swarm_fedora_atomic_v2"),
     ];

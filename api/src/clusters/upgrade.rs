@@ -76,10 +76,8 @@ pub(super) fn check(
     }
     same_shape(record, template, driver)?;
     let version = upgrades.target(&template.labels);
-    drivers::upgrade_order(&record.nodegroups, only, &version).map_err(|reason| {
-        let refused = format!("Cluster {} cannot be upgraded to {version}: {reason}", record.cluster.name);
-        Error::Conflict(refused)
-    })?;
+    drivers::upgrade_order(&record.nodegroups, only, &version)
+        .map_err(|reason| Error::Conflict(format!("Cluster {} cannot be upgraded: {reason}", record.cluster.name)))?;
     let made = upgrades.target(&record.cluster.labels);
     if let Some(masters) = replaced_masters(record, only, (&version, &made)) {
         upgrades.check_masters(&record.cluster, masters)?;

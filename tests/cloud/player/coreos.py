@@ -176,10 +176,9 @@ class KubernetesOnCoreOS(Kubernetes):
 
     def has_quorum(self):
         """As with every etcd: the majority of the members that this one names has started and names the same."""
-        named = self.arguments("etcd").get("initial-cluster", "")
-        started = [one for one in self.node.cluster.masters() if one.root.is_active("etcd")]
-        agreed = [one for one in started if one.coe.arguments("etcd").get("initial-cluster", "") == named]
-        return len(agreed) * 2 > len(named.split(","))
+        found = self.arguments("etcd")
+        return etcd.is_together(self.node, found.get("discovery"), found.get("initial-advertise-peer-urls"),
+                                lambda one: one.coe.arguments("etcd").get("initial-cluster", ""))
 
     def answer_local(self, method, path, host, body, subject):
         """127.0.0.1:2381 is where etcd tells how it is."""

@@ -1,10 +1,13 @@
 """The stand-in for etcd where it is configured by /etc/etcd/etcd.conf and keeps keys for others (its API of version 2).
 
 Certificates and client authority are those that the configuration names. It is healthy once the majority of the members
-that it names has started, and all of them name the same ones.
+that it names has started, and all of them name the same ones; or, with a discovery, once all of them have come there.
 """
 
+import json
+import urllib.error
 import urllib.parse
+import urllib.request
 
 from . import listener
 
@@ -27,10 +30,36 @@ def context(root):
 
 
 def has_quorum(node):
-    named = settings(node.root).get("ETCD_INITIAL_CLUSTER", "")
+    found = settings(node.root)
+    return is_together(node, found.get("ETCD_DISCOVERY"), found.get("ETCD_INITIAL_ADVERTISE_PEER_URLS"),
+                       lambda one: settings(one.root).get("ETCD_INITIAL_CLUSTER", ""))
+
+
+def is_together(node, discovery, peer, named):
+    """Whether its member of etcd is one of a cluster; `named` tells the members that a node's own one names."""
+    if discovery:
+        return all_have_come(node, discovery, peer)
     started = [one for one in node.cluster.masters() if one.root.is_active("etcd")]
-    agreed = [one for one in started if settings(one.root).get("ETCD_INITIAL_CLUSTER", "") == named]
-    return len(agreed) * 2 > len(named.split(","))
+    agreed = [one for one in started if named(one) == named(node)]
+    return len(agreed) * 2 > len(named(node).split(","))
+
+
+def all_have_come(node, discovery, peer):
+    """Puts the member on the discovery's list, as etcd does when it starts, and counts who is there."""
+    try:
+        size = int(ask(f"{discovery}/_config/size")["node"]["value"])
+        ask(f"{discovery}/{node.server['id'].replace('-', '')[:16]}", {"value": f"{node.facts.address}={peer}"})
+        return len(ask(discovery)["node"]["nodes"]) == size
+    except (OSError, KeyError, ValueError):
+        return False
+
+
+def ask(url, form=None):
+    body = urllib.parse.urlencode(form).encode() if form else None
+    request = urllib.request.Request(url, data=body, method="PUT" if form else "GET")
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=20) as answer:
+        return json.loads(answer.read())
 
 
 def answer(node, method, path, body):

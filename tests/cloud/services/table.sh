@@ -6,14 +6,14 @@ all_services=(
     mariadb epmd rabbitmq memcached
     keystone placement glance-api nova-api nova-conductor nova-scheduler neutron-api
     heat-api heat-api-cfn heat-engine barbican-api cinder-api cinder-scheduler
-    nova-compute cinder-volume octavia-api octavia-worker discovery
+    nova-compute cinder-volume octavia-api octavia-worker
 )
 
 # The usual ports of OpenStack, to which MAGNUM_CLOUD_PORT_OFFSET is added when the cloud is made: so a machine can have
 # several of them.
 declare -A usual_ports=(
     [keystone]=5000 [placement]=8778 [glance-api]=9292 [nova-api]=8774 [neutron-api]=9696 [heat-api]=8004
-    [heat-api-cfn]=8000 [barbican-api]=9311 [cinder-api]=8776 [octavia-api]=9876 [discovery]=8087
+    [heat-api-cfn]=8000 [barbican-api]=9311 [cinder-api]=8776 [octavia-api]=9876
 )
 
 port_of() {
@@ -89,7 +89,6 @@ service_command() {
             ;;
         octavia-api) wsgi octavia-api 1 /usr/bin/octavia-wsgi --pyargv "--config-file $conf/octavia/octavia.conf" ;;
         octavia-worker) command=(/usr/bin/octavia-worker --config-file "$conf/octavia/octavia.conf") ;;
-        discovery) command=(/usr/bin/python3 "$here/discovery.py" "$(port_of discovery)") ;;
     esac
 }
 
@@ -106,7 +105,7 @@ readiness() {
     case $1 in
         mariadb) echo "an answer to SELECT 1 on 127.0.0.1:$(port_of mariadb)" ;;
         rabbitmq) echo "an AMQP greeting on 127.0.0.1:$(port_of rabbitmq)" ;;
-        epmd | memcached | discovery) echo "the port 127.0.0.1:$(port_of "$1")" ;;
+        epmd | memcached) echo "the port 127.0.0.1:$(port_of "$1")" ;;
         heat-engine) echo "a fresh row in Heat's table of engines" ;;
         nova-conductor | nova-scheduler | nova-compute | cinder-scheduler | cinder-volume) echo "a fresh sign of life in the table of services" ;;
         octavia-worker) echo "the line 'Starting consumer' in its log" ;;
@@ -117,7 +116,7 @@ readiness() {
 service_ready() {
     case $1 in
         mariadb | rabbitmq) "ready_$1" ;;
-        epmd | memcached | discovery) open_port "$(port_of "$1")" ;;
+        epmd | memcached) open_port "$(port_of "$1")" ;;
         heat-engine) alive_in "heat.service WHERE deleted_at IS NULL AND created_at" heat-engine ;;
         nova-* | cinder-*)
             if [ -n "$(port_of "$1")" ]; then http_answers "$(port_of "$1")"; else signs_of_life "$1"; fi

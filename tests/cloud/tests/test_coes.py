@@ -46,6 +46,9 @@ USUAL = {
     ("legacy", "volumes"), ("mode", "ips"), ("mesos", "bare"), ("coreos", "ips-volumes"),
 }
 
+# Those on a network that is there before and after; all others make their own.
+GIVEN = {("legacy", "volumes"), ("mode", "ips"), ("mesos", "bare"), ("coreos", "ips-volumes")}
+
 
 def cases():
     for name, *values in itertools.product(KINDS, *[[True, False]] * len(SWITCHES)):
@@ -64,6 +67,7 @@ def make(tell, cloud):
         words += ["--master-lb-enabled"] if "lb" in switches else []
         words += [] if "ips" in switches else ["--floating-ip-disabled"]
         words += ["--docker-volume-size", str(GIGABYTES)] if "volumes" in switches else []
+        words += ["--fixed-network", "demo-net", "--fixed-subnet", "demo-net-subnet"] if (name, combination) in GIVEN else []
         story = tell(f"{name}{masters}-{combination}")
         story.make_template(cloud, *words, coe=kind.coe, image=kind.image)
         story.create("--node-count", "1", "--master-count", str(masters))
@@ -73,7 +77,7 @@ def make(tell, cloud):
 
 
 @pytest.mark.parametrize(("name", "combination"), list(cases()))
-def test_coe(make, view, demo, cli, tmp_path, docker_volume_type, name, combination):
+def test_coe(make, cloud, view, demo, cli, tmp_path, docker_volume_type, name, combination):
     """Three masters behind a load balancer, so that they have to find each other."""
     kind, switches = KINDS[name], combination.split("-")
     masters = 3 if "lb" in switches else 1
@@ -82,6 +86,7 @@ def test_coe(make, view, demo, cli, tmp_path, docker_volume_type, name, combinat
     servers = story.servers()
     expected = {f"{story.stack}-master-{index}" for index in range(masters)} | {f"{story.stack}-{kind.worker}-0"}
     assert set(servers) == expected
+    check_network(view, cloud, servers, (name, combination) in GIVEN)
     check_addresses(view, demo, story, row, kind, switches)
     check_volumes(demo, servers, kind, switches, docker_volume_type)
     check_outputs(demo, row)
@@ -90,6 +95,7 @@ def test_coe(make, view, demo, cli, tmp_path, docker_volume_type, name, combinat
         every_wrong_value_is_found(story, view, kind.worker)
     scale(view, demo, story, cli, kind, switches)
     story.delete()
+    assert demo.network.get_subnet(cloud["DEMO_SUBNET_ID"])
 
 
 @pytest.mark.matrix
@@ -108,6 +114,12 @@ def address(view, server, floating):
     found = view.floating_address(port["id"])
     assert bool(found) == floating, f"{server.name} has the floating IP {found!r}"
     return found if floating else port["fixed_ips"][0]["ip_address"]
+
+
+def check_network(view, cloud, servers, given):
+    for server in servers.values():
+        [port] = view.ports(device_id=server.id)
+        assert ([ip["subnet_id"] for ip in port["fixed_ips"]] == [cloud["DEMO_SUBNET_ID"]]) == given, server.name
 
 
 def check_addresses(view, demo, story, row, kind, switches):

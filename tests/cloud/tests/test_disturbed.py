@@ -1,8 +1,8 @@
 """What happens to clusters while parts of the cloud and of the service itself die. One disturbance at a time.
 
 Whatever was accepted has its effect or ends with a reason that says what went wrong, and nothing is left behind. The
-service keeps its keys in Barbican here, no volume type is configured, and its leases are short, so that a dead worker's
-operation is soon taken up.
+service keeps its keys in Barbican here, no volume type is configured, members of etcd find each other through its own
+discovery, and its leases are short, so that a dead worker's operation is soon taken up.
 """
 
 import os
@@ -12,6 +12,7 @@ import subprocess
 import time
 
 import pytest
+import requests
 from tokens import create_with, is_over, password_token
 
 # Not beside others: everything that runs at the same time is disturbed as well.
@@ -60,12 +61,17 @@ def building(tell, cloud, orders):
 
 def test_barbican_keeps_the_keys(tell, cloud, view, demo, census, cli, tmp_path):
     """Authority and client certificate are in Barbican while the cluster lives, and only then. Docker's volumes are of the
-    type that Cinder itself would take."""
+    type that Cinder itself would take. The masters have found each other at the service's own discovery."""
     before = census()
     story = tell("vault")
-    story.make_template(cloud, *SMALL, "--docker-volume-size", "3", "--docker-storage-driver", "devicemapper")
-    story.create("--node-count", "1")
-    story.complete()
+    storage = ["--docker-volume-size", "3", "--docker-storage-driver", "devicemapper"]
+    story.make_template(cloud, *SMALL, *storage, "--master-lb-enabled")
+    story.create("--node-count", "1", "--master-count", "3")
+    place = story.complete()["discovery_url"]
+    assert place.startswith(f"http://127.0.0.1:{cloud['CONTAINER_INFRA_PORT']}/v1/discovery/"), place
+    come = requests.get(place, timeout=60).json()["node"]["nodes"]
+    addresses = {record["address"] for record in story.records() if "-master-" in record["name"]}
+    assert {one["value"].partition("=")[0] for one in come} == addresses and len(come) == 3, come
     usual = view.connection.block_storage.get("/types/default").json()["volume_type"]["name"]
     volumes = [demo.block_storage.get_volume(attached["id"])
                for server in story.servers().values() for attached in server.attached_volumes]
@@ -78,6 +84,7 @@ def test_barbican_keeps_the_keys(tell, cloud, view, demo, census, cli, tmp_path)
     cli.coe("cluster", "config", "vault", "--dir", tmp_path, "--output-certs")
     assert (tmp_path / "ca.pem").read_text().strip() == authority.strip()
     story.delete()
+    assert requests.get(place, timeout=60).status_code == 404
     after = census()
     for kind in kept:
         assert set(after[kind]) == set(before[kind]), kind

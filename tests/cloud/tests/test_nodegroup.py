@@ -3,6 +3,8 @@
 import json
 import re
 
+import pytest
+
 
 def records(story, group):
     """What the player says of the group's nodes that are there."""
@@ -16,22 +18,23 @@ def check_nodes(story, group, wanted):
     assert {(one["status"], tuple(one["findings"])) for one in there} == {("finished", ())}, there
 
 
-def test_nodegroup(tell, cloud, cli, demo):
-    story = tell("groups")
-    story.make_template(cloud, "--network-driver", "flannel", "--floating-ip-disabled")
+@pytest.mark.parametrize("distro", ["atomic", pytest.param("coreos", marks=pytest.mark.matrix)])
+def test_nodegroup(tell, cloud, cli, demo, distro):
+    story = tell(f"groups-{distro}")
+    story.make_template(cloud, "--network-driver", "flannel", "--floating-ip-disabled", image=f"fedora-{distro}-latest")
     story.create("--node-count", "1")
     story.complete()
     own = story.servers()
-    said = cli.coe("nodegroup", "create", "groups", "extra", "--node-count", "1", "--node-labels", "disk=ssd")
+    said = cli.coe("nodegroup", "create", story.name, "extra", "--node-count", "1", "--node-labels", "disk=ssd")
     group = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", said)[0]
     story.wait("UPDATE_COMPLETE")
     check_nodes(story, group, 1)
     assert records(story, group)[0]["parameters"]["NODE_LABELS"].split(",").count("disk=ssd") == 1
-    cli.coe("cluster", "resize", "groups", "2", "--nodegroup", "extra")
+    cli.coe("cluster", "resize", story.name, "2", "--nodegroup", "extra")
     story.wait("UPDATE_COMPLETE")
     check_nodes(story, group, 2)
-    cli.coe("nodegroup", "delete", "groups", "extra")
-    story.until(lambda: " extra " not in cli.coe("nodegroup", "list", "groups"), "the end of the group")
+    cli.coe("nodegroup", "delete", story.name, "extra")
+    story.until(lambda: " extra " not in cli.coe("nodegroup", "list", story.name), "the end of the group")
     assert not [one.name for one in demo.compute.servers() if group.replace("-", "")[:12] in one.name]
     assert {one.id for one in story.servers().values()} == {one.id for one in own.values()}, "the cluster's own nodes stayed"
     story.wait("UPDATE_COMPLETE")

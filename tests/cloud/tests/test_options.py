@@ -14,9 +14,11 @@ LABELS = {
 }
 MANIFESTS = {"roles", "cloud-provider", "cinder-class", "coredns", "dashboard", "influxdb", "monitoring", "ingress"}
 
-PROXIES = ["--http-proxy", "http://proxy.example:3128", "--https-proxy", "http://proxy.example:3128", "--no-proxy", "intranet.example"]
+# Programs that CoreOS fetches come from the player, past the proxy.
+PAST = "intranet.example,dl.k8s.io,github.com"
+PROXIES = ["--http-proxy", "http://proxy.example:3128", "--https-proxy", "http://proxy.example:3128", "--no-proxy", PAST]
 REGISTRY = ["--registry-enabled", "--insecure-registry", "registry.example:5000"]
-# By driver: image, words of the template, labels, and what a worker's parameters must then say.
+# By driver: image, words of the template, labels, what a worker's parameters must then say, and units it must run.
 OTHERS = {
     "kubernetes": (
         "fedora-coreos-latest", ["--network-driver", "calico", "--volume-driver", "cinder", *REGISTRY],
@@ -24,17 +26,20 @@ OTHERS = {
          "kube_dashboard_enabled": "true", "selinux_mode": "permissive", "calico_ipv4pool": "10.200.0.0/16", "kubelet_options": "--v=3",
          "availability_zone": "nova", "cert_manager_api": "true"},
         {"CONTAINER_INFRA_PREFIX": MIRROR, "SELINUX_MODE": "permissive", "KUBELET_OPTIONS": "--v=3"},
+        set(),
     ),
     "swarm": (
         "fedora-atomic-latest", ["--network-driver", "flannel", "--volume-driver", "rexray", *REGISTRY],
         {"container_infra_prefix": MIRROR, "swarm_strategy": "binpack", "flannel_backend": "vxlan", "selinux_mode": "enforcing",
          "flannel_network_cidr": "10.200.0.0/16", "rexray_preempt": "true", "availability_zone": "nova"},
         {"CONTAINER_INFRA_PREFIX": MIRROR, "SELINUX_MODE": "enforcing", "REXRAY_PREEMPT": "true", "NETWORK_DRIVER": "flannel"},
+        {"registry", "rexray"},
     ),
     "swarm-mode": (
         "fedora-atomic-latest", ["--volume-driver", "rexray", *REGISTRY],
         {"container_infra_prefix": MIRROR, "selinux_mode": "enforcing", "rexray_preempt": "true", "availability_zone": "nova"},
         {"CONTAINER_INFRA_PREFIX": MIRROR, "SELINUX_MODE": "enforcing", "REXRAY_PREEMPT": "true"},
+        {"registry", "rexray"},
     ),
     "mesos": (
         "ubuntu-mesos", ["--volume-driver", "rexray", "--insecure-registry", "registry.example:5000", "--tls-disabled"],
@@ -43,6 +48,7 @@ OTHERS = {
          "rexray_preempt": "true", "availability_zone": "nova"},
         {"ISOLATION": "docker/runtime,filesystem/linux", "IMAGE_PROVIDERS": "docker,appc", "WORK_DIR": "/srv/mesos",
          "EXECUTOR_ENVIRONMENT_VARIABLES": '{"ZONE": "one"}', "REXRAY_PREEMPT": "true"},
+        {"rexray"},
     ),
 }
 
@@ -50,7 +56,7 @@ OTHERS = {
 @pytest.mark.matrix
 @pytest.mark.parametrize("coe", OTHERS)
 def test_every_optional_part_of_others(tell, cloud, coe):
-    image, words, labels, wanted = OTHERS[coe]
+    image, words, labels, wanted, units = OTHERS[coe]
     story = tell(f"options-{coe}")
     story.make_template(cloud, *words, *PROXIES, coe=coe, image=image)
     each = [word for name, value in labels.items() for word in ("--labels", f"{name}={value}")]
@@ -59,6 +65,9 @@ def test_every_optional_part_of_others(tell, cloud, coe):
     for record in story.records():
         if "-master-" not in record["name"]:
             assert wanted.items() <= record["parameters"].items(), record["parameters"]
+            assert units <= set(record["units"]), record["units"]
+        images = [line.split()[1] for line in record["images"]]
+        assert all(image.startswith(MIRROR) for image in images), images
     assert {server.availability_zone for server in story.servers().values()} == {"nova"}
     story.delete()
 

@@ -1,4 +1,5 @@
-"""docker as a user runs it: on a machine beside the cluster, with the files and variables of `coe cluster config`."""
+"""docker as a user runs it: with the files and variables of `coe cluster config`, on a machine beside the cluster, or outside
+where the cluster has a public address."""
 
 import re
 import shlex
@@ -8,19 +9,21 @@ import time
 
 
 class Client:
-    def __init__(self, cloud, network, folder, name):
+    def __init__(self, cloud, network, folder, name, outside=False):
         self.space = network.join("client", "10.0.0.250")
         self.network = network
+        self.outside = outside
         self.folder = folder / "config"
         self.folder.mkdir()
         printed = cloud.client("coe", "cluster", "config", "--dir", str(self.folder), "--output-certs", name)
         found = (re.match(r"export (DOCKER_\w+)=(.*)", line) for line in printed.splitlines())
         self.variables = {match[1]: "".join(shlex.split(match[2])) for match in found if match}
 
-    def run(self, *words, variables=None, seconds=90):
+    def run(self, *words, variables=None, seconds=90, beside=False):
+        space = self.space if beside or not self.outside else None
         environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": str(self.folder)}
         done = subprocess.run(
-            [*self.network.inside(self.space), *words], env=environment | (variables or {}), stdin=subprocess.DEVNULL,
+            [*self.network.inside(space), *words], env=environment | (variables or {}), stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=seconds, check=False,
         )
         return done.returncode, done.stdout

@@ -14,6 +14,8 @@ import urllib.request
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 READY_SECONDS = 60
+# Often enough that a story need not wait for it.
+HEALTH_SECONDS = "5"
 
 
 def free_port():
@@ -30,6 +32,7 @@ class Cloud:
         self.port = free_port()
         state = folder / "state"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
+        environment["OS_KUBERNETES__HEALTH_POLLING_INTERVAL"] = HEALTH_SECONDS
         self.log = folder / "service.log"
         self.process = subprocess.Popen(
             [os.environ["MAGNUM_BIN"], "all", "--devcloud", "--await-nodes", "--listen", f"127.0.0.1:{self.port}",
@@ -92,18 +95,20 @@ class Cloud:
             yield server["id"], server["name"], address, data
 
     def balancer(self):
-        """Address of the load balancer, and for each of its ports the members behind it."""
+        """Address of the load balancer, its public one, and for each of its ports the members behind it."""
         base = "/load-balancer/v2.0/lbaas"
         found = self.get(f"{base}/loadbalancers")["loadbalancers"]
         if not found:
-            return None, {}
+            return None, None, {}
+        floating = self.get("/network/v2.0/floatingips")["floatingips"]
+        public = next((one["floating_ip_address"] for one in floating if one["port_id"] == found[0]["vip_port_id"]), None)
         ports = {one["id"]: one["protocol_port"] for one in self.get(f"{base}/listeners")["listeners"]}
         rows = self.get(f"{base}/members")["members"]
         members = {}
         for pool in self.get(f"{base}/pools")["pools"]:
             own = (row for row in rows if row["parent_id"] == pool["id"])
             members[ports[pool["listener"]]] = sorted(f"{row['address']}:{row['protocol_port']}" for row in own)
-        return found[0]["vip_address"], members
+        return found[0]["vip_address"], public, members
 
     def cluster(self, name):
         return json.loads(self.client("coe", "cluster", "show", name, "-f", "json"))

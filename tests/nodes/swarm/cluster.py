@@ -42,9 +42,9 @@ class Cluster:
             machine.kill()
             self.network.leave(machine.name)
             machine.remove()
-        address, ports = self.cloud.balancer()
+        address, public, ports = self.cloud.balancer()
         if address and not self.balanced and len(ports) == self.listeners and all(ports.values()):
-            self.balance(address, ports)
+            self.balance(address, public, ports)
 
     def boot(self, name, address, data):
         short = name.split("-", 2)[-1]
@@ -55,11 +55,15 @@ class Cluster:
         machine.address, machine.server_name = address, name
         return machine
 
-    def balance(self, address, ports):
-        """The load balancer: a machine of its own, whose relay does what Octavia's listeners and pools say."""
+    def balance(self, address, public, ports):
+        """The load balancer: a machine of its own, whose relay does what Octavia's listeners and pools say. Its public
+        address is one of this machine's."""
         space = self.network.join("lb", address)
         pairs = [[f"{address}:{port}", members] for port, members in sorted(ports.items())]
-        self.network.relay("lb", space, pairs)
+        sockets = [[str(self.folder / f"lb-{port}.sock"), members] for port, members in sorted(ports.items())]
+        self.network.relay("lb", space, pairs + sockets)
+        if public:
+            self.network.relay("public", None, [[f"{public}:{port}", [path]] for port, (path, _) in zip(sorted(ports), sockets)])
         self.balanced = True
 
     def named(self, name):

@@ -10,5 +10,5 @@ class Mesos(Cluster):
 
     machine = UbuntuMachine
 
-    def balance(self, address, ports):
+    def balance(self, address, public, ports):
         self.balanced = True

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # etcd on a master. The members know each other from the start, by the addresses of all masters; a discovery service is
-# used only when the user names one. A master that comes back without its data takes its own place again.
+# used only when user or operator name one. A master that comes back without its data takes its own place again.
 ETCD_DATA=/var/lib/etcd
+TRUST=/etc/pki/ca-trust/extracted
 
 # A member is named after its address, so that every master writes the same list.
 initial_cluster() {
@@ -91,15 +92,20 @@ decide_state() {
 }
 
 configure_etcd() {
-    local words
+    local words folders=$CERTIFICATES trusted=""
+    # The discovery may have a certificate of the cloud's own authority, which etcd's image does not know.
+    if [[ -n $ETCD_DISCOVERY_URL ]]; then
+        folders+=" $TRUST"
+        trusted=$TRUST/pem/tls-ca-bundle.pem
+    fi
     if [[ -n $ETCD_VOLUME ]]; then
         mount_volume "$ETCD_VOLUME" "$ETCD_DATA"
     fi
     install -d -m 0700 "$ETCD_DATA"
     retry 10 decide_state || fail "the other members of etcd do not let this one in again"
     mapfile -t words < <(etcd_arguments && bootstrap_arguments "$(</run/magnum-etcd-state)")
-    container_unit etcd "$(image registry.k8s.io/ etcd "$ETCD_TAG")" /usr/local/bin/etcd \
-        "$CERTIFICATES:$ETCD_DATA" "${words[@]}"
+    SSL_CERT_FILE=$trusted container_unit etcd "$(image registry.k8s.io/ etcd "$ETCD_TAG")" /usr/local/bin/etcd \
+        "$folders:$ETCD_DATA" "${words[@]}"
 }
 
 is_etcd_healthy() {

@@ -115,7 +115,7 @@ unit_words() {
 }
 
 # container_unit NAME IMAGE PROGRAM FOLDERS WORD...: a unit that runs one program of an image on the host's network.
-# FOLDERS are given to it under their own names, those behind a colon for writing.
+# FOLDERS are given to it under their own names, those behind a colon for writing. With SSL_CERT_FILE it trusts that file.
 container_unit() {
     local name=$1 image=$2 program=$3 folders=$4 folder mounts=()
     shift 4
@@ -138,7 +138,7 @@ Restart=always
 RestartSec=5
 TimeoutStartSec=300
 ExecStart=/usr/bin/podman run --name=$name --replace --rm --detach --cgroups=no-conmon --sdnotify=conmon \\
-  --network=host --user=0 --http-proxy=false --security-opt=label=disable${PRIVILEGED:+ --privileged}$(
+  --network=host --user=0 --http-proxy=false --security-opt=label=disable${PRIVILEGED:+ --privileged}${SSL_CERT_FILE:+ --env=SSL_CERT_FILE=$SSL_CERT_FILE}$(
         unit_words "${mounts[@]}" "--entrypoint=$program" "$image" "$@"
     )
 ExecStop=/usr/bin/podman stop --ignore --time=20 $name

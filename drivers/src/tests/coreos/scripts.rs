@@ -219,6 +219,20 @@ fn a_file_with_another_checksum_is_not_kept() {
 }
 
 #[test]
+fn etcd_trusts_what_the_machine_trusts_when_it_asks_a_discovery() {
+    let bundle = "SSL_CERT_FILE=/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem";
+    let asked = |name: &str| {
+        let (_, sample) = all(driver()).into_iter().find(|(other, _)| *other == name).unwrap();
+        let master = Node::new(&sample, "kube_masters");
+        booted(&master);
+        master.command("etcd").join(" ")
+    };
+    let words = asked("discovery_url");
+    assert!(words.contains(bundle) && words.contains("/etc/pki/ca-trust/extracted:ro"), "{words}");
+    assert!(!asked("default").contains("SSL_CERT_FILE"));
+}
+
+#[test]
 fn proxies_reach_the_runtime_and_mirrors_every_image() {
     let (_, sample) = all(driver()).into_iter().find(|(name, _)| *name == "proxies").unwrap();
     let worker = Node::new(&sample, "kube_minions");
