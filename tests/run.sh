@@ -127,13 +127,38 @@ count() {
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + left))
 }
 
+# The nodes' tests mostly wait, so they run beside the clients' when both are asked for; in a session of their own, which ends
+# with this script.
+nodes_pid=
+begin_nodes() {
+    # Both install packages, which is done one after the other; what goes wrong here is told by the clients' part.
+    [ "$(id -u)" != 0 ] || tests/services.sh gophercloud >/dev/null 2>&1 || true
+    setsid tests/run.sh nodes >"$logs/nodes.out" 2>&1 </dev/null &
+    nodes_pid=$!
+}
+
+end_nodes() { [ -z "$nodes_pid" ] || kill -- "-$nodes_pid" 2>/dev/null || true; }
+
+await_nodes() {
+    local pid=$nodes_pid status=0
+    wait "$pid" || status=$?
+    nodes_pid=
+    cat "$logs/nodes.log"
+    return $status
+}
+
 run_part() {
     local part=$1 begun=$SECONDS status ok bad left seen
     say "== $(clock $SECONDS) $part"
     # Not as a condition (`if`, `||`): inside one the shell would go on after a failed command.
     set +e
-    (set -e; "run_$part") 2>&1 | tee "$logs/$part.log"
-    status=${PIPESTATUS[0]}
+    if [ "$part" = nodes ] && [ -n "$nodes_pid" ]; then
+        await_nodes
+        status=$?
+    else
+        (set -e; "run_$part") 2>&1 | tee "$logs/$part.log"
+        status=${PIPESTATUS[0]}
+    fi
     set -e
     count "$logs/$part.log" "$status"
     if [ "$status" = 0 ]; then
@@ -147,8 +172,7 @@ start_servers() {
     local begun=$SECONDS lines
     say "== $(clock $SECONDS) servers"
     export MAGNUM_SERVICES_DIR=$target/services.$$
-    trap 'tests/services.sh down' EXIT
-    trap 'exit 130' INT TERM HUP
+    trap 'end_nodes; tests/services.sh down' EXIT
     lines=$(tests/services.sh up --for $$)
     eval "$lines"
     say "== $(clock $SECONDS) servers: ok, $((SECONDS - begun)) s"
@@ -156,10 +180,15 @@ start_servers() {
 
 command -v cargo >/dev/null || { say 'cargo is missing: install Rust (rustup), then run this again'; exit 1; }
 tests/services.sh tools
+trap end_nodes EXIT
+trap 'exit 130' INT TERM HUP
 case " $* " in
     *' rust '* | *' mysql '* | *' postgres '*) start_servers ;;
 esac
-for part in "$@"; do run_part "$part"; done
+for part in "$@"; do
+    case "$part $* " in "clients "*" nodes "*) begin_nodes ;; esac
+    run_part "$part"
+done
 
 say "== $(clock $SECONDS) all parts done"
 if [ $skipped -gt 0 ]; then
