@@ -194,11 +194,13 @@ impl Ctx {
         Ok(self.cluster(ident, rule, None).await?.cluster)
     }
 
-    /// Whether a certificate is for a node: the cluster's own user, or the owner's name on loan by the cluster's trust.
+    /// Whether a certificate is for a node: the cluster's own user, or the owner's name on loan by a trust.
+    ///
+    /// By whose trust does not matter: one of the two that nodes have while credentials are rotated is recorded elsewhere,
+    /// and whom else somebody lets act for them for a while gets no certificate that outlives the trust with such rights.
     pub(crate) fn sign_for(&self, cluster: &Cluster) -> certs::SignFor {
-        let trustee = self.is_trustee_of(cluster);
-        let on_loan = self.caller.trust_id.is_some() && self.caller.trust_id == cluster.trust_id;
-        if trustee || on_loan { certs::SignFor::Trustee } else { certs::SignFor::Owner }
+        let on_loan = self.caller.trust_id.is_some();
+        if on_loan || self.is_trustee_of(cluster) { certs::SignFor::Trustee } else { certs::SignFor::Owner }
     }
 
     /// The rule about things of every project, if the caller is one who reaches them.

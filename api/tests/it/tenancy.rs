@@ -7,6 +7,8 @@ use crate::{
     world::{World, cluster, template},
 };
 
+const PASSWORD: &str = "trustee-secret";
+
 /// A user of the trustee domain with an unscoped token, as a cluster's nodes have it.
 pub(crate) async fn trustee(world: &World, label: &str, uuid: &str) -> String {
     named_trustee(world, label, uuid).await
@@ -15,18 +17,21 @@ pub(crate) async fn trustee(world: &World, label: &str, uuid: &str) -> String {
 /// One whose name begins otherwise than with the cluster's uuid alone.
 pub(crate) async fn named_trustee(world: &World, label: &str, name: &str) -> String {
     let project = &world.cloud.seed().account("demo").unwrap().project_id;
-    let password = "trustee-secret";
     let admin = world.client.as_domain_admin();
     let domain = world.client.trustee_domain_id().await.unwrap();
     let name = format!("{name}_{project}");
-    let secret = domain::Secret::new(password);
-    let user = admin.keystone().create_user(&name, &secret, &domain).await.unwrap();
-    let body = json!({"auth": {"identity": {"methods": ["password"],
-        "password": {"user": {"id": user.id, "password": password}}}}});
+    let user = admin.keystone().create_user(&name, &domain::Secret::new(PASSWORD), &domain).await.unwrap();
+    log_in(world, label, &user.id, json!("unscoped")).await;
+    user.id
+}
+
+/// Knows the token of a trustee by this label.
+async fn log_in(world: &World, label: &str, user: &str, scope: Value) {
+    let body = json!({"auth": {"scope": scope, "identity": {"methods": ["password"],
+        "password": {"user": {"id": user, "password": PASSWORD}}}}});
     let url = format!("{}/auth/tokens", world.cloud.auth_url());
     let answer = world.http.post(url).json(&body).send().await.unwrap();
     world.know(label, answer.headers()["x-subject-token"].to_str().unwrap());
-    user.id
 }
 
 /// Two clusters of `demo` with a CA and a user each, and one of `other`.
@@ -89,6 +94,26 @@ async fn a_node_cannot_become_the_cluster_admin() {
     let refused = world.ask("POST", "/v1/certificates").by("blue's node").json(&body).send().await;
     assert!(matches!(refused.status, 400 | 403), "{}", refused.text);
     world.ask("POST", "/v1/certificates").json(&body).send().await.expect(201);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn nobody_who_acts_by_a_trust_can_become_the_cluster_admin() {
+    let world = World::new().await;
+    let (blue, _) = furnish(&world).await;
+    let user = named_trustee(&world, "unscoped", &format!("{blue}.2")).await;
+    let project = &world.cloud.seed().account("demo").unwrap().project_id;
+    let owner = world.client.as_user(domain::Secret::new(world.token("demo").await), project);
+    let trust = owner.keystone().create_trust(&user, &[]).await.unwrap().id;
+    log_in(&world, "on loan", &user, json!({"OS-TRUST:trust": {"id": trust}})).await;
+    let ask = async |user: &str, group: &str, name: &str| {
+        let body = json!({"cluster_uuid": blue, "csr": csr(group, name)});
+        world.ask("POST", "/v1/certificates").by(user).json(&body).send().await
+    };
+    ask("on loan", "system:nodes", "system:node:a").await.expect(201);
+    let refused = ask("on loan", "system:masters", "mallory").await;
+    assert!(refused.expect(403)["errors"][0]["detail"].as_str().unwrap().contains("system:masters"));
+    ask("demo", "system:masters", "mallory").await.expect(201);
     world.end().await;
 }
 
