@@ -42,21 +42,22 @@ take_credentials() {
     read_parameters "$CREDENTIALS"
 }
 
-# renew_credentials COMMAND...: those of the metadata, where they are new; the command has everything use them.
+# is_used MAC: everything uses the credentials that carry it.
+is_used() {
+    [[ -n $1 && $1 == "$(cat "$CREDENTIALS.used" 2>/dev/null)" ]]
+}
+
+# renew_credentials METADATA COMMAND...: those of the metadata, where there are some and they are new; the command, which
+# is given their MAC, has everything use them.
 renew_credentials() {
-    local found mac
+    local mac
     if [[ -s $CREDENTIALS ]]; then
         read_parameters "$CREDENTIALS"
     fi
-    if ! found=$(retry 5 metadata); then
-        log "the metadata cannot be read; the credentials stay as they are"
-        return 0
+    mac=$(json_value magnum_credentials_mac <<<"$1")
+    if [[ -n $mac ]] && ! is_used "$mac"; then
+        take_credentials "$1" "$mac"
+        "${@:2}" "$mac"
+        printf '%s' "$mac" >"$CREDENTIALS.used"
     fi
-    mac=$(json_value magnum_credentials_mac <<<"$found")
-    if [[ -z $mac || $mac == "$(cat "$CREDENTIALS.used" 2>/dev/null)" ]]; then
-        return 0
-    fi
-    take_credentials "$found" "$mac"
-    "$@"
-    printf '%s' "$mac" >"$CREDENTIALS.used"
 }

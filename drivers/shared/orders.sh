@@ -8,14 +8,12 @@ metadata() {
     curl --silent --fail --max-time 10 --noproxy '*' http://169.254.169.254/openstack/latest/meta_data.json
 }
 
-told() {
-    metadata | json_value "$1"
-}
-
-# carry_out_order: does what was told last, once. What fails is tried again when the timer looks the next time.
+# carry_out_order: does what was told last, once. What fails is tried again when the timer looks the next time. The metadata
+# are read once, because the next answer may be an older one.
 carry_out_order() {
-    local number kind last=0
-    read -r number kind _ <<<"$(told magnum_task)"
+    local found number kind last=0
+    found=$(metadata) || return 0
+    read -r number kind _ <<<"$(json_value magnum_task <<<"$found")"
     if [[ ! $number =~ ^[0-9]+$ ]]; then
         return 0
     fi
@@ -25,11 +23,14 @@ carry_out_order() {
     if ((number <= last)); then
         return 0
     fi
-    step "credentials" renew_credentials use_credentials
+    step "credentials" renew_credentials "$found" use_credentials
     case $kind in
         certificates) step "certificates" renew_certificates ;;
-        credentials) ;;
-        *) fail "order $number asks for something this node does not know: $kind" ;;
+        credentials)
+            is_used "$(json_value magnum_credentials_mac <<<"$found")" ||
+                fail "order $number came without credentials"
+            ;;
+        *) fail "order $number asks for something unknown: $kind" ;;
     esac
     step "reports" report_orders "$number"
     printf '%s\n' "$number" >"$ORDERS/order"

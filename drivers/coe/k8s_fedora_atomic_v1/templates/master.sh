@@ -183,7 +183,7 @@ step "host name" set_host_name
 step "proxy" configure_proxy
 step "docker storage" configure_docker_storage
 step "docker" configure_docker_options
-step "credentials" renew_credentials true
+step "credentials" renew_credentials "$(retry 5 metadata)" true
 step "certificates" install_certificates
 step "etcd" configure_etcd
 step "cloud configuration" optional configure_cloud_provider

@@ -68,7 +68,7 @@ step "host name" set_host_name
 step "proxy" configure_proxy
 step "docker storage" configure_docker_storage
 step "docker" configure_docker_options
-step "credentials" renew_credentials true
+step "credentials" renew_credentials "$(retry 5 metadata)" true
 step "certificates" install_certificates
 step "cloud configuration" optional configure_cloud_provider
 step "kubelet" configure_kubelet "$(api_url "$KUBE_API_PRIVATE_ADDRESS")" "$(node_arguments)"

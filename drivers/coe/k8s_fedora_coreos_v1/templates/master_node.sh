@@ -29,13 +29,13 @@ use_certificates() {
     fi
 }
 
-# The cloud's controllers log in as the cluster's user; what they read is the same for all masters.
+# use_credentials MAC: the cloud's controllers log in as the cluster's user; what they read is the same for all masters.
 use_credentials() {
     if [[ $NODE_INDEX == 0 ]] && has_cloud_provider; then
         apply_cloud_provider
         apply_ingress
         restart_pods '/(openstack-cloud-controller-manager|csi-cinder-.*|octavia-ingress-controller)$' credentials \
-            "$(told magnum_credentials_mac)"
+            "$1"
     fi
 }
 
@@ -63,7 +63,7 @@ apply_extras() {
 
 run_master() {
     prepare_machine
-    step "credentials" renew_credentials true
+    step "credentials" renew_credentials "$(retry 5 metadata)" true
     step "binaries" install_binaries kubelet kubectl
     step "certificates" install_certificates
     step "etcd" configure_etcd

@@ -20,7 +20,7 @@ run_minion() {
     local url
     url=$(api_url "$KUBE_API_PRIVATE_ADDRESS")
     prepare_machine
-    step "credentials" renew_credentials true
+    step "credentials" renew_credentials "$(retry 5 metadata)" true
     step "binaries" install_binaries kubelet
     step "certificates" install_certificates
     step "kubelet" configure_kubelet "$url" "$NODE_TAINTS"

@@ -24,9 +24,13 @@ fn sealed(number: u32, made_with: &str) -> Value {
 }
 
 fn tell(node: &Node, task: &str, sealed: &Value) {
+    tell_in(node, "metadata", task, sealed);
+}
+
+fn tell_in(node: &Node, file: &str, task: &str, sealed: &Value) {
     let metadata = json!({"uuid": "x", "meta": {"magnum_task": task, "magnum_credentials": sealed["first"],
         "magnum_credentials_rest": sealed["rest"], "magnum_credentials_mac": sealed["mac"]}});
-    fs::write(node.root.join("metadata"), metadata.to_string()).unwrap();
+    fs::write(node.root.join(file), metadata.to_string()).unwrap();
 }
 
 /// Has the timer look once, and answers how it ended, with the commands it gave.
@@ -132,6 +136,32 @@ fn what_was_missed_is_taken_with_the_next_order_of_any_kind() {
     assert!(fine, "{log}");
     assert_eq!(logins(&node), ["user-1"]);
     assert!(node.read(FILE).ends_with("\nTRUST_ID=\n"), "nothing here was set up to use a trust");
+}
+
+#[test]
+fn what_is_told_is_read_once_and_reported_only_when_it_is_used() {
+    for group in ["kube_masters", "kube_minions"] {
+        let node = booted(&trusting(), group);
+        tell(&node, "1 credentials abc", &sealed(1, "trustee-secret"));
+        assert!(look(&node).0, "{group}");
+        tell(&node, "2 credentials def", &sealed(2, "trustee-secret"));
+        tell_in(&node, "metadata.next", "1 credentials abc", &sealed(1, "trustee-secret"));
+        logins(&node);
+        let (fine, log, _) = look(&node);
+        assert!(fine, "{group}: {log}");
+        assert_eq!(logins(&node), ["user-2"], "{group}: whatever a second answer would have been");
+        assert!(signals(&node).contains("order-2"), "{group}");
+
+        let before = signals(&node);
+        tell(&node, "3 credentials ghi", &json!({"first": "", "rest": "", "mac": ""}));
+        let (fine, log, _) = look(&node);
+        assert!(!fine && log.contains("order 3 came without credentials"), "{log}");
+        assert_eq!(signals(&node), before, "{group}");
+        tell(&node, "3 credentials ghi", &sealed(2, "trustee-secret"));
+        let (fine, log, calls) = look(&node);
+        assert!(fine && !calls.contains("patch"), "{group}: they are used already: {log}{calls}");
+        assert!(signals(&node).contains("order-3"), "{group}");
+    }
 }
 
 #[test]

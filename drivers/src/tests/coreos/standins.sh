@@ -53,7 +53,10 @@ answer() {
         *.sha256) printf '%s  some-name\n' "$(sha256sum <"$(served "${url%.sha256}")" | cut -d' ' -f1)" ;;
         http://127.0.0.1:2381/health) printf '{"health":"true"}' ;;
         */api/v1/nodes/*) printf '{"status": {"conditions": [{"type": "Ready", "status": "True"}]}}' ;;
-        http://169.254.169.254/openstack/*) cat "$ROOT/metadata" 2>/dev/null || printf '{"uuid": "x"}' ;;
+        http://169.254.169.254/openstack/*)
+            cat "$ROOT/metadata" 2>/dev/null || printf '{"uuid": "x"}'
+            [[ ! -e $ROOT/metadata.next ]] || mv "$ROOT/metadata.next" "$ROOT/metadata"
+            ;;
         http://169.254.169.254/*) return 22 ;;
         *) cp "$(served "$url")" "$output" ;;
     esac
