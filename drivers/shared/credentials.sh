@@ -4,6 +4,11 @@
 # read that.
 CREDENTIALS=/var/lib/magnum/credentials
 
+# made_with NAME: what the user data says, whatever is known by now.
+made_with() {
+    sed -n "s/^$1=//p" /etc/sysconfig/heat-params
+}
+
 # derived USE PASSWORD: a key, as 64 hexadecimal digits.
 derived() {
     printf '%s:%s' "$1" "$2" | sha256sum | cut -c -64
@@ -23,9 +28,9 @@ hmac() {
 
 # take_credentials METADATA MAC: those of the metadata, when they are sealed for this node and Keystone takes them.
 take_credentials() {
-    local sealed password found
+    local sealed password found trust
     sealed=$(json_value magnum_credentials <<<"$1")$(json_value magnum_credentials_rest <<<"$1")
-    password=$(sed -n 's/^TRUSTEE_PASSWORD=//p' /etc/sysconfig/heat-params)
+    password=$(made_with TRUSTEE_PASSWORD)
     [[ $(printf '%s' "$sealed" | hmac "$(derived mac "$password")") == "$2" ]] ||
         fail "the credentials in the metadata were not sealed for this node"
     mapfile -t found < <(base64 -d <<<"$sealed" |
@@ -34,7 +39,8 @@ take_credentials() {
     retry 10 password_token "$AUTH_URL" "${found[0]}" "${found[2]}" "" >/dev/null ||
         fail "Keystone does not take the credentials in the metadata"
     # Where there was no trust, nothing is set up to use one.
-    found[3]=${TRUST_ID:+${found[3]}}
+    trust=$(made_with TRUST_ID)
+    found[3]=${trust:+${found[3]}}
     mkdir -p "${CREDENTIALS%/*}"
     (umask 077 && printf 'TRUSTEE_USER_ID=%s\nTRUSTEE_USERNAME=%s\nTRUSTEE_PASSWORD=%s\nTRUST_ID=%s\n' \
         "${found[@]}" >"$CREDENTIALS.new")

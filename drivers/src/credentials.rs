@@ -30,7 +30,7 @@ pub struct Credentials {
     pub username: String,
     /// Its password, opened.
     pub password: Secret,
-    /// Its trust; `None` unless `[trust] cluster_user_trust` hands it to the nodes.
+    /// Its trust. What a node was made without it does not begin to use.
     pub trust_id: Option<String>,
 }
 

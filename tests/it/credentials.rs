@@ -1,6 +1,9 @@
 //! Replacing a cluster's trustee and its trust while it runs.
 
+use std::sync::Arc;
+
 use domain::OperationState;
+use openssl::{base64::decode_block, hash::MessageDigest, pkcs5::bytes_to_key, sha::sha256, symm};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -30,6 +33,19 @@ async fn handed(world: &World, stack: &Value) -> (String, Value) {
     let parameters = world.stack_parameters(stack.as_str().unwrap()).await;
     let sealed = serde_json::from_str(parameters["node_credentials"].as_str().unwrap()).unwrap();
     (parameters["node_task"].as_str().unwrap().to_owned(), sealed)
+}
+
+/// What is sealed, line by line, as a node reads it that was made with this password.
+fn opened(sealed: &Value, password: &str) -> Vec<String> {
+    let text = ["first", "rest"].map(|piece| sealed[piece].as_str().unwrap()).concat();
+    let bytes = decode_block(&text).unwrap();
+    let (salt, bytes) = bytes.strip_prefix(b"Salted__").unwrap().split_at(8);
+    let phrase: String =
+        sha256(format!("seal:{password}").as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let cipher = symm::Cipher::aes_256_cbc();
+    let pair = bytes_to_key(cipher, MessageDigest::sha256(), phrase.as_bytes(), Some(salt), 1).unwrap();
+    let text = symm::decrypt(cipher, &pair.key, pair.iv.as_deref(), bytes).unwrap();
+    String::from_utf8(text).unwrap().lines().map(str::to_owned).collect()
 }
 
 /// The only trust and the only trustee there are.
@@ -111,6 +127,44 @@ async fn trustee_and_trust_are_replaced_and_nodes_of_every_age_get_the_new_ones(
     world.accept_delete(&uuid).await;
     world.run_until_idle(&world.engine()).await;
     assert_eq!(world.cloud.census(), empty);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nodes_that_have_a_trust_get_the_new_one_whatever_the_option_says_by_then() {
+    let mut world = with_trust().await;
+    world.template().await;
+    let uuid = world.accept_create("blue").await;
+    world.run_until_idle(&world.engine()).await;
+    let first = record(&world, &uuid).await;
+    let password = world.deps.seal.open(first.trustee_password.as_ref().unwrap(), &uuid).unwrap();
+    let deps = Arc::get_mut(&mut world.deps).unwrap();
+    let mut options = deps.options.as_ref().clone();
+    options.trust.cluster_user_trust = false;
+    deps.options = Arc::new(options);
+    rotate(&world, &uuid).await;
+    let second = record(&world, &uuid).await;
+    assert_ne!(first.trust_id, second.trust_id);
+    let told = async |stack: &Value| {
+        let (_, sealed) = handed(&world, stack).await;
+        opened(&sealed, password.expose())
+    };
+    let cluster = world.cluster(&uuid).await.unwrap();
+    let expected = [second.trustee_user_id, second.trustee_username].map(Option::unwrap);
+    let own = told(&cluster["cluster_id"]).await;
+    assert_eq!(own[..2], expected);
+    assert_eq!(Some(&own[3]), second.trust_id.as_ref());
+
+    // Nodes of a later stack are made without one, and drop what they are told.
+    let servers = world.cloud.server_names();
+    world.accept_nodegroup_create(&uuid, "further", 1).await;
+    world.run_until_idle(&world.engine()).await;
+    let group = world.nodegroup(&uuid, "further").await.unwrap();
+    assert_eq!(told(&group["stack_id"]).await, own);
+    let server = world.cloud.server_names().into_iter().find(|name| !servers.contains(name)).unwrap();
+    assert!(world.cloud.user_data(&server).unwrap().contains("\nTRUST_ID=\n"));
+    world.accept_delete(&uuid).await;
+    world.run_until_idle(&world.engine()).await;
     world.end().await;
 }
 

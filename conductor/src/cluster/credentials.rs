@@ -48,10 +48,13 @@ struct Other {
 }
 
 impl Trustee {
-    fn credentials(&self, for_nodes: bool) -> Result<Credentials, Fail> {
-        let user_id = self.user_id.clone().ok_or_else(|| missing("the trustee's id"))?;
-        let trust_id = self.trust_id.clone().filter(|_| for_nodes);
-        Ok(Credentials { user_id, username: self.name.clone(), password: Secret::new(self.password.clone()), trust_id })
+    fn credentials(&self) -> Result<Credentials, Fail> {
+        Ok(Credentials {
+            user_id: self.user_id.clone().ok_or_else(|| missing("the trustee's id"))?,
+            username: self.name.clone(),
+            password: Secret::new(self.password.clone()),
+            trust_id: self.trust_id.clone(),
+        })
     }
 }
 
@@ -62,13 +65,21 @@ fn missing(what: &str) -> Fail {
 
 impl StepCtx {
     /// What servers are made with, and the trustee of today where that is another one.
+    ///
+    /// Servers get a trust where `[trust] cluster_user_trust` says so on the day of their stack; those that were made with
+    /// one need one as long as they live, and those that were made without drop it.
     pub(super) fn credentials(&self) -> Result<(Credentials, Option<Credentials>), Fail> {
-        let for_nodes = self.deps.options.trust.cluster_user_trust;
-        let current = self.own_trustee()?.credentials(for_nodes)?;
-        let Some(kept) = self.kept()? else { return Ok((current, None)) };
-        let made_with = kept.made_with.credentials(for_nodes)?;
-        let changed = made_with.user_id != current.user_id;
-        Ok((made_with, changed.then_some(current)))
+        let current = self.own_trustee()?.credentials()?;
+        let (mut made_with, current) = match self.kept()? {
+            None => (current, None),
+            Some(kept) => {
+                let made_with = kept.made_with.credentials()?;
+                let changed = made_with.user_id != current.user_id;
+                (made_with, changed.then_some(current))
+            }
+        };
+        made_with.trust_id.take_if(|_| !self.deps.options.trust.cluster_user_trust);
+        Ok((made_with, current))
     }
 
     /// Every trustee there is or may be, for a cluster that goes: those whose password is known, and the rest by name.
@@ -214,7 +225,7 @@ pub(super) async fn trust_trustee(ctx: &mut StepCtx) -> Result<Next, Fail> {
     if other.replaced || other.trusted_by.as_deref() == Some(&ctx.op.id) {
         return Ok(Next::Done);
     }
-    let credentials = other.trustee.credentials(false)?;
+    let credentials = other.trustee.credentials()?;
     let caller = ctx.as_caller()?;
     let given = caller.keystone().trusts_of(&credentials.user_id).await.map_err(as_caller_sees)?;
     let mut trust = None;
@@ -254,9 +265,8 @@ async fn can_log_in(ctx: &StepCtx, trustee: &Credentials, trust: &str) -> Result
 
 /// Hands the new credentials to the nodes.
 pub(super) async fn tell_credentials(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    let for_nodes = ctx.deps.options.trust.cluster_user_trust;
     let (kept, other) = ctx.rotated()?;
-    let current = other.trustee.credentials(for_nodes)?;
+    let current = other.trustee.credentials()?;
     let made_with = Secret::new(kept.made_with.password);
     rotation::tell(ctx, "credentials", Task::Credentials { current: &current, made_with: &made_with }).await
 }

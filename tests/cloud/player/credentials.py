@@ -39,9 +39,12 @@ def opened(sealed, mac, password):
 
 
 def current(parameters, metadata):
-    """The parameters of a node, with those of its trustee as they are now."""
+    """The parameters of a node, with those of its trustee as they are now; without a trust where it was made without."""
     mac = metadata.get("magnum_credentials_mac", "")
     if not mac:
         return parameters
     sealed = metadata["magnum_credentials"] + metadata["magnum_credentials_rest"]
-    return parameters | dict(zip(NAMES, opened(sealed, mac, parameters["TRUSTEE_PASSWORD"]).splitlines(), strict=True))
+    today = dict(zip(NAMES, opened(sealed, mac, parameters["TRUSTEE_PASSWORD"]).splitlines(), strict=True))
+    if not parameters.get("TRUST_ID"):
+        today["TRUST_ID"] = ""
+    return parameters | today

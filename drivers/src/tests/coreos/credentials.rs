@@ -14,13 +14,16 @@ use crate::{
 const FILE: &str = "/var/lib/magnum/credentials";
 
 fn sealed(number: u32, made_with: &str) -> Value {
-    let credentials = Credentials {
+    credentials(number).sealed(&Secret::new(made_with)).unwrap()
+}
+
+fn credentials(number: u32) -> Credentials {
+    Credentials {
         user_id: format!("user-{number}"),
         username: format!("name-{number}"),
         password: Secret::new(format!("other-secret-{number} 'quoted' $(x)")),
         trust_id: Some(format!("trust-{number}")),
-    };
-    credentials.sealed(&Secret::new(made_with)).unwrap()
+    }
 }
 
 fn tell(node: &Node, task: &str, sealed: &Value) {
@@ -136,6 +139,18 @@ fn what_was_missed_is_taken_with_the_next_order_of_any_kind() {
     assert!(fine, "{log}");
     assert_eq!(logins(&node), ["user-1"]);
     assert!(node.read(FILE).ends_with("\nTRUST_ID=\n"), "nothing here was set up to use a trust");
+}
+
+#[test]
+fn a_node_that_was_made_with_a_trust_takes_one_again() {
+    let node = booted(&trusting(), "kube_minions");
+    let without = Credentials { trust_id: None, ..credentials(1) };
+    tell(&node, "1 credentials abc", &without.sealed(&Secret::new("trustee-secret")).unwrap());
+    assert!(look(&node).0);
+    assert!(node.read(FILE).ends_with("\nTRUST_ID=\n"));
+    tell(&node, "2 credentials def", &sealed(2, "trustee-secret"));
+    assert!(look(&node).0);
+    assert!(node.read(FILE).ends_with("\nTRUST_ID=trust-2\n"), "{}", node.read(FILE));
 }
 
 #[test]
