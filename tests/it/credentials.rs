@@ -202,6 +202,53 @@ async fn what_fails_leaves_the_old_ones_and_is_gone_on_with() {
     world.end().await;
 }
 
+/// What an administrator changes about the user that is to become the cluster's own; its name.
+async fn change_second_user(world: &World, uuid: &str, change: Value) -> String {
+    let name = format!("{uuid}.2_{}", record(world, uuid).await.project_id);
+    let domain = world.deps.cloud.trustee_domain_id().await.unwrap();
+    let found = world.deps.cloud.as_domain_admin().keystone().find_user(&name, &domain).await.unwrap().unwrap();
+    let request = reqwest::Client::new().patch(format!("{}/users/{}", world.cloud.auth_url(), found.id));
+    let request = request.header("x-auth-token", world.cloud.login("admin").await.unwrap());
+    let answer = request.json(&json!({"user": change})).send().await.unwrap();
+    assert!(answer.status().is_success(), "{}", answer.text().await.unwrap());
+    name
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_begun_trustee_that_cannot_log_in_is_made_anew() {
+    let world = World::with_barbican(|settings| settings.play_nodes = false).await;
+    world.template().await;
+    let empty = world.cloud.census();
+    for (step, trusts, change) in [
+        ("trust_trustee", 1, json!({"enabled": false})),
+        ("trust_trustee", 1, json!({"password": "another"})),
+        ("tell_credentials", 2, json!({"enabled": false})),
+        ("tell_credentials", 2, json!({"password": "another"})),
+    ] {
+        let what = format!("{change} at {step}");
+        let uuid = world.accept_create("blue").await;
+        world.run_until_idle(&world.engine()).await;
+        accept_rotation(&world, &uuid).await;
+        world.die(&uuid, step, conductor::Point::Before).await;
+        let name = change_second_user(&world, &uuid, change).await;
+        world.cloud.inject(devcloud::Fault::once("heat", "PATCH", "/stacks", devcloud::Effect::Refuse(400)));
+        world.run_until_idle(&world.engine()).await;
+        world.cloud.clear_faults();
+        assert_eq!(world.cluster(&uuid).await.unwrap()["status"], "UPDATE_FAILED", "{what}");
+        let before = world.cloud.census();
+        assert_eq!((before.trusts.len(), before.trustees.len()), (trusts, 2), "{what}: {before}");
+        rotate(&world, &uuid).await;
+        let (trust, trustee) = only(&world);
+        assert_eq!(trustee, name, "{what}");
+        assert!(!before.trusts.contains(&trust), "{what}");
+        assert_works(&world, &uuid).await;
+        world.accept_delete(&uuid).await;
+        world.run_until_idle(&world.engine()).await;
+        assert_eq!(world.cloud.census(), empty, "{what}");
+    }
+    world.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rotation_saves_a_cluster_whose_trust_was_revoked() {
     let world = World::with_barbican(|settings| {

@@ -8,7 +8,7 @@
 //! changes because their user data must not, and the trustee that is to come or to go. It is written before the trustee
 //! is made, and no trustee is forgotten before it is gone.
 
-use cloud::Session;
+use cloud::{Account, Named, Scope, Session};
 use domain::{Error, OperationKind, Secret};
 use drivers::{Credentials, Order, Task};
 use serde::{Deserialize, Serialize};
@@ -170,7 +170,7 @@ impl From<Trustee> for Revoked {
     }
 }
 
-/// Makes the new trustee, or goes on with the one that an earlier rotation began.
+/// Makes the new trustee, or goes on with the one that an earlier rotation began, if it can still log in.
 pub(super) async fn make_trustee(ctx: &mut StepCtx) -> Result<Next, Fail> {
     check_stacks(ctx).await?;
     let mut kept = match ctx.kept()? {
@@ -180,28 +180,50 @@ pub(super) async fn make_trustee(ctx: &mut StepCtx) -> Result<Next, Fail> {
     if let Some(gone) = kept.other.take_if(|other| other.replaced) {
         revoke(ctx, gone.trustee.into()).await?;
     }
-    let now = ctx.trustee_name_now();
-    let mut other = match kept.other.take() {
+    let begun = match kept.other.take() {
         Some(begun) => begun,
-        None => {
-            let name = ctx.cluster.trustee_names().into_iter().find(|name| *name != now);
-            let password = new_password(&ctx.deps.options.default.password_symbols)?.expose().to_owned();
-            let name = name.ok_or_else(|| missing("a name for the new trustee"))?;
-            Other {
-                trustee: Trustee { name, user_id: None, password, trust_id: None },
-                trusted_by: None,
-                replaced: false,
-            }
-        }
+        None => begin(ctx)?,
     };
+    let found = make(ctx, &mut kept, begun).await?;
+    if !knows_password(ctx, &found).await? {
+        tracing::warn!(user = %found.name, "the user that is to become the cluster's own cannot log in: making it anew");
+        revoke(ctx, found.into()).await?;
+        let anew = begin(ctx)?;
+        make(ctx, &mut kept, anew).await?;
+    }
+    Ok(Next::Done)
+}
+
+/// A trustee that is still to be made.
+fn begin(ctx: &StepCtx) -> Result<Other, Fail> {
+    let now = ctx.trustee_name_now();
+    let name = ctx.cluster.trustee_names().into_iter().find(|name| *name != now);
+    let name = name.ok_or_else(|| missing("a name for the new trustee"))?;
+    let password = new_password(&ctx.deps.options.default.password_symbols)?.expose().to_owned();
+    Ok(Other { trustee: Trustee { name, user_id: None, password, trust_id: None }, trusted_by: None, replaced: false })
+}
+
+/// Records it, finds or makes its user, and keeps what came of it.
+async fn make(ctx: &mut StepCtx, kept: &mut Kept, mut other: Other) -> Result<Trustee, Fail> {
     kept.other = Some(other.clone());
-    ctx.keep(&kept)?;
+    ctx.keep(kept)?;
     ctx.record().await?;
     let password = Secret::new(other.trustee.password.clone());
     other.trustee.user_id = Some(ensure_user(ctx, &other.trustee.name, &password).await?);
-    kept.other = Some(other);
-    ctx.keep(&kept)?;
-    Ok(Next::Done)
+    kept.other = Some(other.clone());
+    ctx.keep(kept)?;
+    Ok(other.trustee)
+}
+
+/// Whether Keystone lets it in: an administrator may have disabled it, or given it another password.
+async fn knows_password(ctx: &StepCtx, trustee: &Trustee) -> Result<bool, Fail> {
+    let account = Account {
+        user: Named { id: trustee.user_id.clone(), name: None },
+        domain: Named::default(),
+        password: Secret::new(trustee.password.clone()),
+    };
+    let doing = format!("log in as the cluster's user {}", trustee.name);
+    is_let_in(&ctx.deps.cloud.log_in(&doing, &account, &Scope::Unscoped)).await
 }
 
 /// Refuses what some nodes could not be told, before anything is made.
@@ -230,8 +252,8 @@ pub(super) async fn trust_trustee(ctx: &mut StepCtx) -> Result<Next, Fail> {
     let given = caller.keystone().trusts_of(&credentials.user_id).await.map_err(as_caller_sees)?;
     let mut trust = None;
     for candidate in given.into_iter().map(|trust| trust.id) {
-        if trust.is_none() && can_log_in(ctx, &credentials, &candidate).await? {
-            trust = Some(candidate);
+        if trust.is_none() {
+            trust = proven(ctx, &caller, &credentials, candidate).await?;
         }
     }
     let trust = match trust {
@@ -248,14 +270,21 @@ pub(super) async fn trust_trustee(ctx: &mut StepCtx) -> Result<Next, Fail> {
 async fn new_trust(ctx: &StepCtx, caller: &Session, trustee: &Credentials) -> Result<String, Fail> {
     let roles = &ctx.deps.options.trust.roles;
     let made = caller.keystone().create_trust(&trustee.user_id, roles).await.map_err(as_caller_sees)?;
-    if can_log_in(ctx, trustee, &made.id).await? {
-        return Ok(made.id);
-    }
-    Err(Fail::Fatal(Error::Refused("Keystone does not let the new trustee log in with its trust".to_owned())))
+    proven(ctx, caller, trustee, made.id).await?.ok_or_else(|| {
+        Fail::Fatal(Error::Refused("Keystone does not let the new trustee log in with its trust".to_owned()))
+    })
 }
 
-async fn can_log_in(ctx: &StepCtx, trustee: &Credentials, trust: &str) -> Result<bool, Fail> {
-    let session = ctx.deps.cloud.as_trust_anew(&trustee.user_id, &trustee.password, trust);
+/// The trust, if the trustee can log in with it; one that does not work is deleted, or every try would leave one behind.
+async fn proven(ctx: &StepCtx, caller: &Session, trustee: &Credentials, trust: String) -> Result<Option<String>, Fail> {
+    if is_let_in(&ctx.deps.cloud.as_trust_anew(&trustee.user_id, &trustee.password, &trust)).await? {
+        return Ok(Some(trust));
+    }
+    caller.keystone().delete_trust(&trust).await.map_err(as_caller_sees)?;
+    Ok(None)
+}
+
+async fn is_let_in(session: &Session) -> Result<bool, Fail> {
     match session.caller().await {
         Ok(_) => Ok(true),
         Err(error) if is_refusal(&error) => Ok(false),

@@ -4,6 +4,7 @@
 //! dies in between, the next worker finds the user by name and still knows the password. A trust has no name; it is
 //! found by its trustee, and every trust of the trustee is removed with it.
 
+use cloud::Session;
 use domain::{Error, Secret};
 use rand::seq::{IndexedRandom, SliceRandom};
 
@@ -144,13 +145,26 @@ async fn revoke_trusts(ctx: &StepCtx, user_id: &str, password: Option<&Secret>, 
     Ok(())
 }
 
-/// Ids of the trusts as the trustee sees them; the recorded one when it cannot log in.
+/// Ids of the trusts as the trustee sees them; when it cannot log in, the recorded one and those that the caller gave.
 async fn trusts_of(ctx: &StepCtx, user_id: &str, trustee: &Revoked) -> Result<Vec<String>, Fail> {
-    let recorded = || trustee.trust_id.iter().cloned().collect();
-    let Some(password) = &trustee.password else { return Ok(recorded()) };
-    match ctx.deps.cloud.unscoped_trustee(user_id, password).keystone().trusts_of(user_id).await {
-        Ok(trusts) => Ok(trusts.into_iter().map(|trust| trust.id).collect()),
-        Err(error) if is_gone_or_refused(&error) => Ok(recorded()),
+    if let Some(password) = &trustee.password
+        && let Some(all) = visible(&ctx.deps.cloud.unscoped_trustee(user_id, password), user_id).await?
+    {
+        return Ok(all);
+    }
+    let mut known = match ctx.caller_if_held()? {
+        Some(caller) => visible(&caller, user_id).await?.unwrap_or_default(),
+        None => Vec::new(),
+    };
+    known.extend(trustee.trust_id.clone().filter(|recorded| !known.contains(recorded)));
+    Ok(known)
+}
+
+/// Ids of the trusts of the trustee that this session sees; `None` when it is let see none.
+async fn visible(session: &Session, user_id: &str) -> Result<Option<Vec<String>>, Fail> {
+    match session.keystone().trusts_of(user_id).await {
+        Ok(trusts) => Ok(Some(trusts.into_iter().map(|trust| trust.id).collect())),
+        Err(error) if is_gone_or_refused(&error) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
