@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conductor::Advanced;
+use devcloud::{Effect, Fault};
 
 use crate::world::World;
 
@@ -58,6 +59,34 @@ async fn heat_is_asked_to_go_on_once_it_has_not_noticed_for_long_that_all_nodes_
     world.accept_delete(&uuid).await;
     world.run_until_idle(&world.engine()).await;
     assert!(world.cluster(&uuid).await.is_none());
+    assert_eq!(world.cloud.census(), before);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_heat_does_not_let_be_seen_ends_no_wait() {
+    let world = world().await;
+    let before = world.cloud.census();
+    let uuid = world.accept_create("stalled").await;
+    wait(&world, &uuid, 1).await;
+    world.cloud.let_heat_die(true);
+    world.cloud.report_all_ready();
+    for hidden in ["/resources", "_handle/metadata", "_handle/events"] {
+        let refusal = Fault { times: u32::MAX, ..Fault::once("heat", "GET", hidden, Effect::Refuse(403)) };
+        world.cloud.inject(refusal);
+        wait(&world, &uuid, 14).await;
+        let refused =
+            world.cloud.calls().iter().filter(|call| call.path.contains(hidden) && call.status == 403).count();
+        assert!(refused > 0, "{hidden} was not asked for");
+        assert_eq!(changes(&world), 0, "{hidden}");
+        assert_eq!(world.cluster(&uuid).await.unwrap()["status"], "CREATE_IN_PROGRESS", "{hidden}");
+        world.cloud.clear_faults();
+    }
+    world.cloud.let_heat_die(false);
+    world.run_until_idle(&world.engine()).await;
+    assert_eq!(world.cluster(&uuid).await.unwrap()["status"], "CREATE_COMPLETE");
+    world.accept_delete(&uuid).await;
+    world.run_until_idle(&world.engine()).await;
     assert_eq!(world.cloud.census(), before);
     world.end().await;
 }

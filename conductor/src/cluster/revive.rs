@@ -27,7 +27,10 @@ impl StepCtx {
             return Ok(());
         }
         let id = &stack.id;
-        let resources = self.with_any(|session| async move { session.heat().resources(id, 5, None).await }).await?;
+        let resources = self.with_any(|session| async move { session.heat().resources(id, 5, None).await }).await;
+        let Some(resources) = unless_refused(stack, "Heat does not list what is in the stack", resources)? else {
+            return Ok(());
+        };
         let moves = resources.iter().filter_map(|one| time(one.updated_time.as_deref()));
         let quiet = moves.chain(stack_moved(stack)).max().map_or(patience, |moved| now - moved);
         if quiet < patience {
@@ -52,12 +55,7 @@ impl StepCtx {
             let nothing = &json!({"parameters": {}});
             self.with_any_anew(|session| async move { session.heat().patch(id, nothing).await }).await
         };
-        // The wait goes on whether or not Heat takes it; the operation's deadline ends it.
-        match asked {
-            Err(Fail::Fatal(error)) => tracing::warn!(stack.id = id, %error, "Heat does not go on with the stack"),
-            other => other?,
-        }
-        Ok(())
+        unless_refused(stack, "Heat does not go on with the stack", asked).map(|_| ())
     }
 
     /// Whether every report that one of these conditions waits for had come before `deadline`.
@@ -66,13 +64,28 @@ impl StepCtx {
         for condition in leaves.iter().filter(|one| one.kind == CONDITION) {
             let handle = &condition.name.replace("_condition", "_handle");
             let ask = async move |session: Session| session.heat().reports(condition, handle).await;
-            let reports = self.with_any(ask).await?;
+            let reports = self.with_any(ask).await;
+            let Some(reports) = unless_refused(stack, "Heat does not show what it was told", reports)? else {
+                continue;
+            };
             let long_ago = time(reports.last.as_deref()).is_none_or(|last| last < deadline);
             if reports.count as u64 >= wanted && long_ago {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+}
+
+/// The wait goes on whether or not Heat answers what is asked here: it may be let wait, not be let see everything. The
+/// operation's deadline ends it.
+fn unless_refused<T>(stack: &Stack, what: &str, answer: Result<T, Fail>) -> Result<Option<T>, Fail> {
+    match answer {
+        Err(Fail::Fatal(error)) => {
+            tracing::warn!(stack.id, %error, "{what}");
+            Ok(None)
+        }
+        other => other.map(Some),
     }
 }
 
