@@ -73,7 +73,7 @@ pub trait Driver: Sync {
     ///
     /// # Errors
     /// [`Error::Invalid`], naming the driver, when its nodes cannot be reached.
-    fn order(&self, _: &Input<'_>, _: &Order<'_>) -> Result<StackRequest, Error> {
+    fn order(&self, _: &Input<'_>, _: &Outputs, _: &Order<'_>) -> Result<StackRequest, Error> {
         Err(no_orders(self.name(), "configuration"))
     }
 

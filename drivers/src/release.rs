@@ -22,6 +22,9 @@ use crate::{
 /// Parameter that names the last change of releases.
 const MARK: &str = "rollout";
 
+/// See [`at_a_time`].
+pub(crate) const AT_A_TIME: &str = "worker_batch_size";
+
 /// Members of one group that get a release together.
 pub struct Batch<'a> {
     /// Their group, which has the labels and taints they get.
@@ -109,6 +112,12 @@ fn releases(stack: &Outputs, role: Role) -> Result<Map<String, Value>, Error> {
     let name = format!("{}_releases", prefix(role));
     let Some(text) = stack.parameter(&name) else { return Ok(Map::new()) };
     serde_json::from_str(text).map_err(|error| Error::internal(format!("read parameter {name} of a stack"), error))
+}
+
+/// Parameter that says how many workers Heat changes at a time. By the name it has in older templates, it says so of masters
+/// as well.
+pub(crate) fn at_a_time(stack: &Outputs) -> Option<&'static str> {
+    [AT_A_TIME, "update_max_batch_size"].into_iter().find(|name| stack.knows(name))
 }
 
 fn text<'a>(release: &'a Value, key: &str) -> &'a str {
@@ -245,8 +254,8 @@ fn changed(stack: &Outputs, role: Role, all: Map<String, Value>, (count, mark): 
     if stack.knows("user_data_update_policy") {
         parameters.put("user_data_update_policy", "REPLACE");
     }
-    if stack.knows("update_max_batch_size") {
-        parameters.put("update_max_batch_size", count.max(1));
+    if let Some(name) = at_a_time(stack) {
+        parameters.put(name, count.max(1));
     }
     parameters
 }

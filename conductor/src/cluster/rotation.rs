@@ -8,7 +8,10 @@ use cloud::Stack;
 use domain::{Error, Status};
 use drivers::{Order, Task};
 
-use super::stack::{update_failed, vanished};
+use super::{
+    stack::{update_failed, vanished},
+    upgrade::told,
+};
 use crate::step::{Fail, Next, StepCtx};
 
 /// Makes the new authority. The old one still signs, and whoever asks is shown both.
@@ -102,9 +105,10 @@ async fn tell_stack(ctx: &StepCtx, ident: &str, reason: &str, task: Task<'_>) ->
     }
     let order = Order { number: if taken { number } else { number + 1 }, reason, task };
     let facts = super::facts::gather(ctx).await?;
-    let mut request = ctx.driver()?.order(&ctx.input(&facts, &[])?, &order)?;
+    let mut request = ctx.driver()?.order(&ctx.input(&facts, &[])?, &told(&stack), &order)?;
     if let Some(renewed) = ctx.renewed(&stack)? {
-        request.parameters.extend(renewed.parameters);
+        let order = std::mem::replace(&mut request.parameters, renewed.parameters);
+        request.parameters.extend(order);
     }
     let (id, body) = (&stack.id, &request.body());
     match ctx.with_caller_first(|session| async move { session.heat().patch(id, body).await }).await {

@@ -87,7 +87,7 @@ impl Mark {
 }
 
 /// What the rest of the crate reads a stack's parameters with.
-fn told(stack: &Stack) -> Outputs {
+pub(super) fn told(stack: &Stack) -> Outputs {
     Outputs::of_stack(&json!({"parameters": stack.parameters}))
 }
 

@@ -84,7 +84,7 @@ impl Driver for K8sFedoraAtomic {
         true
     }
 
-    fn order(&self, input: &Input<'_>, order: &Order<'_>) -> Result<StackRequest, Error> {
+    fn order(&self, input: &Input<'_>, _: &Outputs, order: &Order<'_>) -> Result<StackRequest, Error> {
         Ok(params::patch(input, order.parameters()?))
     }
 

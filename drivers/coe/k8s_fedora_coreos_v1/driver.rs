@@ -13,7 +13,7 @@ use crate::{
     nodegroup::{self, Workers},
     params::{self, Parameters, Put},
     registry::{K8S_FEDORA_COREOS_V1, K8S_FEDORA_COREOS_V1_NODEGROUP},
-    release::Releases,
+    release::{self, Releases},
 };
 
 mod versions;
@@ -123,11 +123,15 @@ impl Driver for K8sFedoraCoreos {
         true
     }
 
-    fn order(&self, input: &Input<'_>, order: &Order<'_>) -> Result<StackRequest, Error> {
+    fn order(&self, input: &Input<'_>, stack: &Outputs, order: &Order<'_>) -> Result<StackRequest, Error> {
         let mut p = order.parameters()?;
-        // All workers at once: an order takes a node a minute, and Heat has to be done with all of them in time.
-        let most = input.groups.iter().map(|group| group.node_count).max();
-        p.put("update_max_batch_size", most.unwrap_or_default().max(1));
+        // All workers at once: an order takes a node a minute, and Heat has to be done with all of them in time. Masters
+        // take turns, or etcd and the API would be gone.
+        let most = input.groups.iter().map(|group| group.node_count).max().unwrap_or_default().max(1);
+        if let Some(name) = release::at_a_time(stack) {
+            let all_alike = name != release::AT_A_TIME && stack.knows("number_of_masters");
+            p.put(name, if all_alike { 1 } else { most });
+        }
         Ok(params::patch(input, p))
     }
 

@@ -4,7 +4,7 @@ use domain::{Error, Labels};
 use serde_json::{Value, json};
 
 use super::super::{
-    hot::Rendered,
+    hot::{Rendered, parse},
     ignition::{files, readable},
     samples::{
         Sample, all,
@@ -12,7 +12,7 @@ use super::super::{
         group,
     },
 };
-use crate::{Check, Outputs, Rules};
+use crate::{Check, Order, Outputs, Rules, Task};
 
 fn given(labels: &Labels) -> Check<'_> {
     Check {
@@ -244,4 +244,32 @@ fn the_largest_user_data_still_fits() {
     let text = Rendered::new(&request).user_data("kube_masters", 0);
     let size = text.len().div_ceil(3) * 4;
     assert!(size < 65_535 - 8_000, "{size} bytes in base64 leave no room for what comes");
+}
+
+/// Whatever the age of the stack: a master that is told something restarts its etcd and its API server.
+#[test]
+fn workers_are_told_all_at_once_and_masters_one_by_one() {
+    let sample = with(|sample| {
+        sample.groups[0].node_count = 3;
+        sample.groups[1].node_count = 5;
+    });
+    let order = Order { number: 1, reason: "abc/trust", task: Task::Certificates };
+    let sent = |known: &[&str]| {
+        let parameters: serde_json::Map<String, Value> =
+            known.iter().map(|name| ((*name).to_owned(), json!("1"))).collect();
+        let stack = Outputs::of_stack(&json!({"parameters": parameters}));
+        let request = driver().order(&sample.input(), &stack, &order).unwrap();
+        let mut sizes = request.parameters.into_iter().filter(|(name, _)| name.ends_with("batch_size"));
+        (sizes.next(), sizes.next())
+    };
+    let only = |name: &str, size: i64| (Some((name.to_owned(), json!(size))), None);
+    assert_eq!(sent(&["number_of_masters", "worker_batch_size"]), only("worker_batch_size", 5));
+    assert_eq!(sent(&["number_of_masters", "update_max_batch_size"]), only("update_max_batch_size", 1));
+    assert_eq!(sent(&["update_max_batch_size"]), only("update_max_batch_size", 5), "a group of workers alone");
+    assert_eq!(sent(&["number_of_masters"]), (None, None));
+    let template = parse(&sample.stack(driver()).template);
+    let rolling =
+        |group: &str| template["resources"][group]["update_policy"]["rolling_update"]["max_batch_size"].clone();
+    assert_eq!(rolling("kube_masters"), json!(1));
+    assert_eq!(rolling("kube_minions"), json!({"get_param": "worker_batch_size"}));
 }
