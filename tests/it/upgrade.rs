@@ -291,11 +291,43 @@ async fn a_further_group_follows_its_cluster() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_template_that_says_what_the_cluster_has_of_its_own_asks_for_no_change() {
+    let world = World::with(|settings| settings.play_nodes = false).await;
+    templates(&world).await;
+    let body = json!({"name": "own", "cluster_template_id": "old", "flavor_id": "m1.large", "docker_volume_size": 7,
+        "master_lb_enabled": false});
+    let (code, made) = world.send("POST", "/clusters", Some(body)).await;
+    assert_eq!(code, 202, "{made}");
+    world.run_until_idle(&world.engine()).await;
+    let uuid = made["uuid"].as_str().unwrap();
+    let template = |flavor: &str| {
+        json!({"name": flavor, "coe": "kubernetes", "image_id": "fedora-atomic-27", "external_network_id": "public",
+            "keypair_id": "testkey", "flavor_id": flavor, "docker_volume_size": 7, "master_lb_enabled": false,
+            "labels": {"kube_tag": NEW, "etcd_volume_size": "1"}})
+    };
+    for flavor in ["m1.medium", "m1.large"] {
+        let (code, answer) = world.send("POST", "/clustertemplates", Some(template(flavor))).await;
+        assert_eq!(code, 201, "{answer}");
+    }
+    let path = format!("/clusters/{uuid}/actions/upgrade");
+    let (code, answer) = world.send("POST", &path, Some(json!({"cluster_template": "m1.medium"}))).await;
+    assert_eq!(code, 409, "{answer}");
+    assert!(answer.to_string().contains("in flavor_id. Name"), "{answer}");
+    accept_upgrade(&world, uuid, json!({"cluster_template": "m1.large"})).await;
+    world.run_until_idle(&world.engine()).await;
+    assert_eq!(status(&world, uuid).await.0, "UPDATE_COMPLETE");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_upgraded_is_refused_and_nothing_is_stored() {
     let world = World::with(|settings| settings.play_nodes = false).await;
     let uuid = built(&world, "plain", 1, 1).await;
     world.template().await;
-    let kinds: [(&str, Value); 5] = [
+    let more = json!({"flavor_id": "m1.large", "docker_volume_size": 9, "floating_ip_enabled": false,
+        "master_lb_enabled": false, "labels": {"kube_tag": NEW, "etcd_volume_size": "1"}});
+    let kinds: [(&str, Value); 6] = [
+        ("more", more),
         ("larger", json!({"labels": {"kube_tag": NEW, "etcd_volume_size": "2"}})),
         ("far", json!({"labels": {"kube_tag": "v1.14.0", "etcd_volume_size": "1"}})),
         ("back", json!({"labels": {"kube_tag": "v1.10.0", "etcd_volume_size": "1"}})),
@@ -310,7 +342,9 @@ async fn what_cannot_be_upgraded_is_refused_and_nothing_is_stored() {
         assert_eq!(code, 201, "{answer}");
     }
     let path = format!("/clusters/{uuid}/actions/upgrade");
-    let cases: [(Value, u16, &str); 11] = [
+    let asked = "flavor_id, docker_volume_size, floating_ip_enabled, master_lb_enabled. Name";
+    let cases: [(Value, u16, &str); 12] = [
+        (json!({"cluster_template": "more"}), 409, asked),
         (json!({"cluster_template": "larger"}), 409, "the label etcd_volume_size"),
         (json!({}), 400, "cluster_template"),
         (json!({"cluster_template": "new", "max_batch_size": 0}), 400, "max_batch_size"),

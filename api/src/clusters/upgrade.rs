@@ -3,7 +3,7 @@
 //! Everything is checked before anything happens: the template's driver and what it would change besides the version, the
 //! order in which masters and workers may go, and whether the masters can be replaced at all.
 
-use domain::{ClusterTemplate, Error, NodeGroup, Result, Role, UpgradeParams};
+use domain::{Cluster, ClusterTemplate, Error, NodeGroup, Result, Role, UpgradeParams};
 use drivers::{Driver, Label, Upgrades};
 use serde::Deserialize;
 use store::ClusterRecord;
@@ -127,7 +127,7 @@ fn same_driver(
 }
 
 /// An upgrade changes the version of Kubernetes. What else shapes the nodes has to be as the cluster was built with: a user
-/// who asks for more than is done shall know.
+/// who asks for more than is done shall know. A template's name and tags, and who may see it, shape no nodes.
 fn same_shape(record: &ClusterRecord, template: &ClusterTemplate, driver: &dyn Driver) -> Result<()> {
     let own = nodegroups::template_of(record)?;
     let fields = [
@@ -143,10 +143,12 @@ fn same_shape(record: &ClusterRecord, template: &ClusterTemplate, driver: &dyn D
         ("https_proxy", own.https_proxy != template.https_proxy),
         ("no_proxy", own.no_proxy != template.no_proxy),
         ("dns_nameserver", own.dns_nameserver != template.dns_nameserver),
+        ("external_network_id", own.external_network_id != template.external_network_id),
     ];
+    let fields = fields.into_iter().chain(asked_anew(&record.cluster, own, template));
     let differs = |label: &&Label| label.given(&own.labels) != label.given(&template.labels);
     let labels = driver.labels().iter().filter(|label| label.name != "kube_tag").filter(differs);
-    let fields = fields.into_iter().filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
+    let fields = fields.filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
     let names: Vec<String> = fields.chain(labels.map(|label| format!("the label {}", label.name))).collect();
     if names.is_empty() {
         return Ok(());
@@ -157,4 +159,32 @@ fn same_shape(record: &ClusterRecord, template: &ClusterTemplate, driver: &dyn D
         template.uuid,
         names.join(", ")
     )))
+}
+
+/// What a cluster may have otherwise than its template. A template that says nothing asks for no change, and neither does one
+/// that says what the cluster's own does, or what the cluster has.
+fn asked_anew(
+    cluster: &Cluster,
+    own: &ClusterTemplate,
+    template: &ClusterTemplate,
+) -> impl Iterator<Item = (&'static str, bool)> {
+    fn anew<T: PartialEq>(asked: &Option<T>, own: &Option<T>, has: &Option<T>) -> bool {
+        asked.is_some() && ![own, has].contains(&asked)
+    }
+    let (size, has) = (&template.docker_volume_size, &cluster.docker_volume_size);
+    let flag = |asked: bool, own: bool, has: bool| asked != own && asked != has;
+    [
+        ("flavor_id", anew(&template.flavor_id, &own.flavor_id, &cluster.flavor_id)),
+        ("master_flavor_id", anew(&template.master_flavor_id, &own.master_flavor_id, &cluster.master_flavor_id)),
+        ("keypair_id", anew(&template.keypair_id, &own.keypair_id, &cluster.keypair)),
+        ("fixed_network", anew(&template.fixed_network, &own.fixed_network, &cluster.fixed_network)),
+        ("fixed_subnet", anew(&template.fixed_subnet, &own.fixed_subnet, &cluster.fixed_subnet)),
+        ("docker_volume_size", anew(size, &own.docker_volume_size, has)),
+        (
+            "floating_ip_enabled",
+            flag(template.floating_ip_enabled, own.floating_ip_enabled, cluster.floating_ip_enabled),
+        ),
+        ("master_lb_enabled", flag(template.master_lb_enabled, own.master_lb_enabled, cluster.master_lb_enabled)),
+    ]
+    .into_iter()
 }
