@@ -32,12 +32,12 @@ take_credentials() {
     sealed=$(json_value magnum_credentials <<<"$1")$(json_value magnum_credentials_rest <<<"$1")
     password=$(made_with TRUSTEE_PASSWORD)
     [[ $(printf '%s' "$sealed" | hmac "$(derived mac "$password")") == "$2" ]] ||
-        fail "the credentials in the metadata were not sealed for this node"
+        fail "they were not sealed for this node"
     mapfile -t found < <(base64 -d <<<"$sealed" |
         openssl enc -d -aes-256-cbc -md sha256 -pass fd:3 3<<<"$(derived seal "$password")" 2>/dev/null)
     ((${#found[@]} == 4)) || fail "the credentials in the metadata cannot be read"
     retry 10 password_token "$AUTH_URL" "${found[0]}" "${found[2]}" "" >/dev/null ||
-        fail "Keystone does not take the credentials in the metadata"
+        fail "Keystone does not take them"
     # Where there was no trust, nothing is set up to use one.
     trust=$(made_with TRUST_ID)
     found[3]=${trust:+${found[3]}}

@@ -28,9 +28,9 @@ carry_out_order() {
         certificates) step "certificates" renew_certificates ;;
         credentials)
             is_used "$(json_value magnum_credentials_mac <<<"$found")" ||
-                fail "order $number came without credentials"
+                fail "no credentials came with it"
             ;;
-        *) fail "order $number asks for something unknown: $kind" ;;
+        *) fail "order $number is unknown: $kind" ;;
     esac
     step "reports" report_orders "$number"
     printf '%s\n' "$number" >"$ORDERS/order"

@@ -142,9 +142,9 @@ use_certificates() {
         etcd_tls >/dev/null
     fi
     start_services etcd
-    retry 40 is_etcd_healthy || fail "etcd is not healthy with the new certificates"
+    retry 40 is_etcd_healthy || fail "etcd is not healthy"
     start_services kube-apiserver kube-controller-manager kube-scheduler kubelet kube-proxy
-    retry 40 is_api_healthy || fail "the API server is not healthy with the new certificates"
+    retry 40 is_api_healthy || fail "the API server is not healthy"
     if [[ $NODE_INDEX == 0 ]]; then
         optional apply_calico
         renew_pods
@@ -158,7 +158,7 @@ use_credentials() {
     fi
     write_cloud_config
     start_services kube-controller-manager kubelet
-    retry 40 is_api_healthy || fail "the API server is not healthy with the new credentials"
+    retry 40 is_api_healthy || fail "the API server is not healthy"
     "${KUBECTL[@]}" -n kube-system delete pods --selector k8s-app=openstack-cloud-controller-manager \
         --field-selector "spec.nodeName=$INSTANCE_NAME" >&2
 }

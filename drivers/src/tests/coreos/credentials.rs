@@ -170,7 +170,7 @@ fn what_is_told_is_read_once_and_reported_only_when_it_is_used() {
         let before = signals(&node);
         tell(&node, "3 credentials ghi", &json!({"first": "", "rest": "", "mac": ""}));
         let (fine, log, _) = look(&node);
-        assert!(!fine && log.contains("order 3 came without credentials"), "{log}");
+        assert!(!fine && log.contains("no credentials came with it"), "{log}");
         assert_eq!(signals(&node), before, "{group}");
         tell(&node, "3 credentials ghi", &sealed(2, "trustee-secret"));
         let (fine, log, calls) = look(&node);
