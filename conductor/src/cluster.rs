@@ -8,6 +8,7 @@ mod choice;
 mod credentials;
 mod discovery;
 mod facts;
+mod leaving;
 mod nodegroup;
 mod resize;
 mod revive;
@@ -30,6 +31,7 @@ use choice::choose_nodes;
 use credentials::{
     await_credentials, forget_credentials, make_trustee, tell_credentials, trust_trustee, use_credentials,
 };
+use leaving::{empty_nodes, forget_nodes, readmit_nodes};
 use nodegroup::{
     announce_group, await_group_stack, create_group_stack, delete_group_stack, delete_node_groups, forget_group,
     record_group,
@@ -77,8 +79,10 @@ operation! {
     /// Changes the number of nodes of one node group.
     RESIZE {
         choose_nodes;
+        empty_nodes;
         update_stack [token];
         await_resize;
+        forget_nodes;
         record_sizes;
     }
 }
@@ -129,6 +133,19 @@ operation! {
     }
 }
 
+operation! {
+    /// What a resize does before it fails.
+    FAILED_RESIZE {
+        readmit_nodes;
+    }
+}
+
+/// What is done before an operation fails, whatever made it fail. A help that never keeps it from ending.
+pub(crate) fn before_failure(kind: OperationKind) -> Option<Step> {
+    let lines = if kind == OperationKind::Resize { FAILED_RESIZE } else { &[] };
+    lines.first().map(|line| line.step)
+}
+
 /// The steps of an operation, in order.
 pub(crate) fn steps(kind: OperationKind) -> Vec<Step> {
     let forward = |lines: &[Line]| lines.iter().map(|line| line.step).collect::<Vec<_>>();
@@ -164,6 +181,9 @@ pub(crate) fn deadline(ctx: &StepCtx, step: &str) -> TimeDelta {
         "await_stack" | "await_group_stack" | "await_authority" | "await_renewal" | "await_removal"
         | "await_credentials" => stack::timeout(ctx) + TimeDelta::minutes(10),
         "await_resize" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
+        "empty_nodes" | "forget_nodes" => {
+            TimeDelta::seconds(ctx.deps.options.magnum_rs.step_deadline) + leaving::patience(ctx, step)
+        }
         "replace_nodes" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline) * upgrade::batches(ctx),
         "settle_version" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
         "delete_stack" | "delete_node_groups" | "delete_group_stack" => {

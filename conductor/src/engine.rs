@@ -330,6 +330,11 @@ impl Engine {
 
     async fn fail(&self, ctx: &mut StepCtx, reason: &str) -> Result<Advanced, Error> {
         warn!(reason, step = %ctx.op.step, "operation failed");
+        if let Some(step) = crate::cluster::before_failure(ctx.op.kind)
+            && let Err(Fail::Lost) = self.guarded(ctx, step).await
+        {
+            return self.lost(ctx).await;
+        }
         let outcome = crate::cluster::failure(ctx, reason);
         self.end(ctx, outcome, OperationState::Failed).await
     }

@@ -1,4 +1,4 @@
-//! Asking a cluster's own API, which belongs to its user and may answer anything.
+//! Asking a cluster's own API, which belongs to its user and may answer anything, and telling it of nodes that leave.
 //!
 //! Bounded in time, in the number of questions and in bytes; no redirect is followed and no proxy used. With TLS only the
 //! cluster's own authority is believed, and Magnum's certificate for the cluster is shown. Reasons carry no body beyond
@@ -10,9 +10,9 @@ use std::{
 };
 
 use domain::{Cluster, ClusterTemplate, Error, NodeGroup, Role};
-use drivers::{Answer, Driver, Inquiry, Monitor, Reply, Site, Turn};
+use drivers::{Answer, Driver, Inquiry, Method, Monitor, Reply, Request, Site, Turn};
 use moka::future::Cache;
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Response, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Identity, RequestBuilder, Response, header, redirect};
 use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::Deps;
@@ -146,11 +146,12 @@ fn bounded(builder: ClientBuilder) -> ClientBuilder {
 async fn inquire<T>(client: &Client, patience: Duration, inquiry: &mut dyn Inquiry<Told = T>) -> Result<T, String> {
     let (mut turn, mut bytes) = (inquiry.begin(), 0);
     for _ in 0..MAX_QUESTIONS {
-        let url = match turn {
+        let request = match turn {
             Turn::Told(told) => return Ok(told),
-            Turn::Ask(url) => url,
+            Turn::Ask(url) => client.get(url),
+            Turn::Tell(request) => change(client, request),
         };
-        let answer = ask(client, &url, patience / 2).await;
+        let answer = ask(request, patience / 2).await;
         bytes += answer.as_ref().map_or(0, |reply| reply.body.len());
         if bytes > MAX_ANSWERS {
             return Err("the answers are too long".to_owned());
@@ -160,10 +161,23 @@ async fn inquire<T>(client: &Client, patience: Duration, inquiry: &mut dyn Inqui
     Err("there is too much to ask".to_owned())
 }
 
-async fn ask(client: &Client, url: &str, patience: Duration) -> Answer {
+fn change(client: &Client, request: Request) -> RequestBuilder {
+    let Request { method, url, body } = request;
+    let (builder, media) = match method {
+        Method::Post => (client.post(url), "application/json"),
+        Method::MergePatch => (client.patch(url), "application/merge-patch+json"),
+        Method::Delete => (client.delete(url), "application/json"),
+    };
+    match body {
+        Some(body) => builder.header(header::CONTENT_TYPE, media).body(body.to_string()),
+        None => builder,
+    }
+}
+
+async fn ask(request: RequestBuilder, patience: Duration) -> Answer {
     let end = Instant::now() + patience;
     let late = |_| format!("no answer within {} seconds", patience.as_secs_f32());
-    let sent = timeout_at(end, client.get(url).send()).await.map_err(late)?;
+    let sent = timeout_at(end, request.send()).await.map_err(late)?;
     let mut response = sent.map_err(|error| innermost(&error))?;
     let status = response.status().as_u16();
     let body = timeout_at(end, body(&mut response)).await.map_err(late)??;

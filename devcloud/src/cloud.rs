@@ -167,6 +167,23 @@ impl DevCloud {
         self.running.shared.world().node_states.insert(server.to_owned(), state);
     }
 
+    /// From now on, or no longer, what nodes run stays there when they are drained.
+    pub fn let_nodes_hold_on(&self, hold_on: bool) {
+        self.running.shared.world().nodes_hold_on = hold_on;
+    }
+
+    /// How many pods, containers and tasks went with the servers they ran on, of those that tests have said there are.
+    #[must_use]
+    pub fn lost_work(&self) -> usize {
+        self.running.shared.world().lost_work
+    }
+
+    /// Names of the played nodes that were told to take no work, in order.
+    #[must_use]
+    pub fn drained_nodes(&self) -> Vec<String> {
+        crate::player::drained(&self.running.shared.world())
+    }
+
     /// Names of all servers, in order.
     #[must_use]
     pub fn server_names(&self) -> Vec<String> {

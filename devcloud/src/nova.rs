@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::http::{Answer, Refusal, Reply, Request};
 use crate::identity::Grant;
 use crate::neutron;
+use crate::player;
 use crate::state::{Table, World, hex_id, is_visible, new_id, one, stamp, text, version, visible};
 
 /// Virtual CPUs of the only host.
@@ -134,7 +135,11 @@ pub(crate) fn delete_server(world: &mut World, id: &str) -> bool {
             volume["status"] = json!("available");
         }
     }
-    world.servers.shift_remove(id).is_some()
+    let gone = world.servers.shift_remove(id);
+    if let Some(server) = &gone {
+        player::depart(world, server);
+    }
+    gone.is_some()
 }
 
 /// User data of the server of this name, decoded.

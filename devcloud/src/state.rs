@@ -17,7 +17,7 @@ use crate::heat::Stacks;
 use crate::http::{Refusal, Request};
 use crate::identity::{Directory, Grant};
 use crate::neutron::Addresses;
-use crate::player::NodeState;
+use crate::player::{NodeSpec, NodeState};
 
 /// Objects of one kind by id, in order of creation, each as its API shows it.
 pub(crate) type Table = IndexMap<String, Value>;
@@ -55,6 +55,14 @@ pub(crate) struct World {
     pub(crate) instance_quotas: BTreeMap<String, u64>,
     /// What tests say of played nodes, by the server's name.
     pub(crate) node_states: BTreeMap<String, NodeState>,
+    /// What was changed of played nodes through their cluster's API, by the server's id.
+    pub(crate) node_specs: BTreeMap<String, NodeSpec>,
+    /// Servers that are gone and that their clusters still list.
+    pub(crate) departed: Table,
+    /// What nodes run does not move when they are drained.
+    pub(crate) nodes_hold_on: bool,
+    /// Pods, containers and tasks that went with their servers.
+    pub(crate) lost_work: usize,
     /// Ports that Nova made for its servers, and takes away with them.
     pub(crate) own_ports: BTreeSet<String>,
 }
@@ -89,6 +97,10 @@ impl World {
             containers: Table::new(),
             instance_quotas: BTreeMap::new(),
             node_states: BTreeMap::new(),
+            node_specs: BTreeMap::new(),
+            departed: Table::new(),
+            nodes_hold_on: false,
+            lost_work: 0,
             own_ports: BTreeSet::new(),
         }
     }

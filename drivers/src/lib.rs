@@ -33,7 +33,9 @@ pub use credentials::Credentials;
 pub use driver::{Driver, NodeGroups, Plugins, Provides};
 pub use input::{Facts, GivenSubnet, Input};
 pub use label::{Form, Label};
-pub use monitor::{Answer, Health, Inquiry, Monitor, NodeUse, Reply, Site, Turn, Workers};
+pub use monitor::{
+    Answer, Health, Inquiry, Leaving, Method, Monitor, NodeUse, Reply, Request, Roll, Site, Turn, Workers,
+};
 pub use order::{Order, Task, no_orders};
 pub use outputs::Outputs;
 pub use registry::{DRIVERS, driver_for, driver_named};

@@ -1,11 +1,14 @@
-//! What to ask a cluster's own API, and what its answers mean: how well it is, and which of its nodes are in use.
+//! What to ask a cluster's own API and what to tell it, and what its answers mean: how well it is, which of its nodes are in
+//! use, what those that leave still run, and which are gone.
 //!
 //! Pure: an [`Inquiry`] names one URL after the other and hears what came back; somebody else asks, within bounds of time
 //! and size. A cluster belongs to its user, so every answer may be anything, and nothing in it is taken on trust.
 
 mod docker;
 mod kubernetes;
+mod leaving;
 mod mesos;
+mod swarm;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +19,7 @@ use crate::label::switch;
 
 pub(crate) use docker::{Legacy, SwarmMode};
 pub(crate) use kubernetes::Kubernetes;
+pub use leaving::{Leaving, Roll};
 pub(crate) use mesos::Mesos;
 
 /// Bytes that names and texts of one reason may have together, well below what the column takes on any server.
@@ -54,8 +58,32 @@ pub struct Reply {
 pub enum Turn<T> {
     /// The answer to a GET of this URL.
     Ask(String),
+    /// That something is changed, and the answer to that.
+    Tell(Request),
     /// Nothing; this is the result.
     Told(T),
+}
+
+/// A request that changes something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// What is done to the URL.
+    pub method: Method,
+    /// The URL.
+    pub url: String,
+    /// JSON; none for a removal.
+    pub body: Option<Value>,
+}
+
+/// What is done to a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Something is handed over.
+    Post,
+    /// The members named in the body are changed (RFC 7396).
+    MergePatch,
+    /// It is removed.
+    Delete,
 }
 
 /// One question after the other, until the result is there.
@@ -81,6 +109,18 @@ pub trait Monitor: Sync {
     /// Where Heat has the workers.
     fn workers(&self) -> Workers;
 
+    /// Takes the nodes of these names out of service, and has what they run move elsewhere. To be asked again until nothing
+    /// is left. `None` where the cluster needs no help with nodes that go.
+    fn empty(&self, _: &Site<'_>, _names: &[String]) -> Option<Box<dyn Leaving>> {
+        None
+    }
+
+    /// Takes workers without a server off the cluster's list, and gives the others that were emptied work again. To be
+    /// asked again until nothing is left. `None` where the cluster forgets by itself.
+    fn forget(&self, _: &Site<'_>, _: Roll) -> Option<Box<dyn Leaving>> {
+        None
+    }
+
     /// Whether the addresses that are asked are ones that can be reached from outside, as upstream decides it.
     fn is_accessible(&self, cluster: &Cluster) -> bool {
         let floating = cluster.floating_ip_enabled;
@@ -99,6 +139,8 @@ pub struct Workers {
     pub group: &'static str,
     /// The output with the private addresses of its members, in their order.
     pub addresses: &'static str,
+    /// The word in the names of their servers, between the stack's name and the number of the member.
+    pub word: &'static str,
 }
 
 /// What a node runs, as its cluster tells.

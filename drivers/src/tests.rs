@@ -5,6 +5,7 @@ mod coreos;
 mod generic;
 mod hot;
 mod ignition;
+mod leaving;
 mod mesos;
 mod monitor;
 mod release;

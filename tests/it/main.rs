@@ -14,6 +14,7 @@ mod faults;
 mod flows;
 mod hidden;
 mod inflight;
+mod leaving;
 mod leftovers;
 mod many;
 mod mishaps;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{coes::template, world::World};
 
 /// A cluster of that driver with one worker, and what else the template says; its uuid.
-async fn built(world: &World, driver: &dyn Driver, more: Value) -> String {
+pub(crate) async fn built(world: &World, driver: &dyn Driver, more: Value) -> String {
     let name = driver.name();
     let mut body = template(driver);
     body["docker_volume_size"] = Value::Null;
@@ -23,26 +23,26 @@ async fn built(world: &World, driver: &dyn Driver, more: Value) -> String {
     answer["uuid"].as_str().unwrap().to_owned()
 }
 
-async fn look(world: &World) -> usize {
+pub(crate) async fn look(world: &World) -> usize {
     conductor::look_at_health(&world.deps, "test").await.unwrap()
 }
 
-async fn health(world: &World, uuid: &str) -> (String, Value) {
+pub(crate) async fn health(world: &World, uuid: &str) -> (String, Value) {
     let cluster = world.cluster(uuid).await.unwrap();
     assert!(cluster["status"].as_str().unwrap().ends_with("_COMPLETE"), "{cluster}");
     (cluster["health_status"].as_str().unwrap_or_default().to_owned(), cluster["health_status_reason"].clone())
 }
 
-async fn resize(world: &World, uuid: &str, count: i64) {
+pub(crate) async fn resize(world: &World, uuid: &str, count: i64) {
     world.accept_resize(uuid, count).await;
     world.run_until_idle(&world.engine()).await;
 }
 
-fn workers(world: &World) -> Vec<String> {
+pub(crate) fn workers(world: &World) -> Vec<String> {
     world.cloud.server_names().into_iter().filter(|name| !name.contains("-master-")).collect()
 }
 
-async fn delete(world: &World, uuid: &str) {
+pub(crate) async fn delete(world: &World, uuid: &str) {
     world.accept_delete(uuid).await;
     world.run_until_idle(&world.engine()).await;
 }
@@ -52,7 +52,7 @@ fn enabled() -> impl Iterator<Item = &'static dyn Driver> {
     DRIVERS.iter().copied().filter(move |driver| !off.iter().any(|name| name == driver.name()))
 }
 
-fn state(ready: bool, load: usize) -> NodeState {
+pub(crate) fn state(ready: bool, load: usize) -> NodeState {
     NodeState { ready, load }
 }
 

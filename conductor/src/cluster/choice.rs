@@ -72,9 +72,7 @@ async fn members(ctx: &StepCtx, workers: Workers) -> Result<Result<Vec<Member>, 
 
 /// Numbers and addresses are in the same order.
 fn paired(resources: &[Resource], group: &str, addresses: Vec<String>) -> Result<Vec<Member>, String> {
-    let of_group = resources.iter().filter(|one| one.parent_resource.as_deref() == Some(group));
-    let mut numbers: Vec<u64> = of_group.filter_map(|one| one.name.parse().ok()).collect();
-    numbers.sort_unstable();
+    let numbers: Vec<u64> = super::leaving::numbered(resources, group).into_keys().collect();
     if numbers.len() != addresses.len() {
         return Err(format!("Heat has {} members and {} addresses", numbers.len(), addresses.len()));
     }

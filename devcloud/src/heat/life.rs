@@ -143,8 +143,12 @@ fn finish(world: &mut World, stack: &mut Stack, outcome: Result<Option<player::E
 }
 
 fn finish_delete(world: &mut World, stack: &mut Stack) {
-    stack.endpoint = None;
-    match release::level(world, &mut stack.level) {
+    let served = stack.endpoint.take().is_some();
+    let failure = release::level(world, &mut stack.level);
+    if served {
+        player::forget_cluster(world, stack);
+    }
+    match failure {
         None => {
             stack.deleted = Some(Utc::now());
             stack.enter(Action::Delete, Status::Complete, "Stack DELETE completed successfully");

@@ -18,8 +18,7 @@ mod types;
 mod views;
 
 pub(crate) use signals::report_to_all;
-pub(crate) use stack::Stacks;
-pub(crate) use tree::servers;
+pub(crate) use stack::{Stack, Stacks};
 
 use crate::http::Refusal;
 

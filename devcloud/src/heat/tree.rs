@@ -148,9 +148,3 @@ impl Level {
         output.map_or(Ok(Value::Null), |output| evaluate(&output.value, scope))
     }
 }
-
-/// Nova ids of all servers of a level.
-pub(crate) fn servers(level: &Level) -> Vec<&str> {
-    let nodes = level.flatten(u64::MAX);
-    nodes.iter().filter(|(_, node)| node.kind == types::SERVER).map(|(_, node)| node.physical_id.as_str()).collect()
-}

@@ -4,15 +4,16 @@ use chrono::{DateTime, Utc};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::server::{Cluster, PlayedNode, reply};
+use super::nodes::PlayedNode;
+use super::server::{Asked, Cluster, reply};
 use crate::state::text;
 
 /// Version that the played API server says it is.
 const VERSION: (&str, &str, &str) = ("1", "9", "v1.9.3");
 
-pub(super) fn answer(cluster: &Cluster, method: &str, path: &str, table: bool) -> Response<String> {
+pub(super) fn answer(cluster: &Cluster, asked: &Asked) -> Response<String> {
     let (major, minor, version) = VERSION;
-    let body = match (method, path.trim_end_matches('/')) {
+    let body = match (asked.method.as_str(), asked.path.trim_end_matches('/')) {
         ("GET", "/healthz" | "/readyz" | "/livez") => return reply(StatusCode::OK, "text/plain", "ok".to_owned()),
         ("GET", "/version") => {
             json!({"major": major, "minor": minor, "gitVersion": version, "platform": "linux/amd64"})
@@ -20,7 +21,7 @@ pub(super) fn answer(cluster: &Cluster, method: &str, path: &str, table: bool) -
         ("GET", "/api") => json!({"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}),
         ("GET", "/apis") => json!({"kind": "APIGroupList", "apiVersion": "v1", "groups": []}),
         ("GET", "/api/v1") => resources(),
-        ("GET", "/api/v1/nodes") if table => node_table(&nodes(cluster)),
+        ("GET", "/api/v1/nodes") if asked.table => node_table(&nodes(cluster)),
         ("GET", "/api/v1/nodes") => list("NodeList", &nodes(cluster)),
         ("GET", "/api/v1/pods") => list("PodList", &pods(cluster)),
         ("GET", "/api/v1/namespaces/default/pods") => list("PodList", &[]),
@@ -91,7 +92,7 @@ fn age(metadata: &Value) -> String {
 
 /// One node for every server of the stack.
 fn nodes(cluster: &Cluster) -> Vec<Value> {
-    cluster.nodes().iter().map(node).collect()
+    cluster.present().iter().map(node).collect()
 }
 
 /// On every node its load, and one pod of a daemon set.
@@ -106,7 +107,7 @@ fn pods(cluster: &Cluster) -> Vec<Value> {
         let load = (0..node.state.load).map(|number| pod(&node, number, "ReplicaSet"));
         load.chain([pod(&node, 0, "DaemonSet")]).collect::<Vec<_>>()
     };
-    cluster.nodes().into_iter().flat_map(of_node).collect()
+    cluster.present().into_iter().flat_map(of_node).collect()
 }
 
 fn node(played: &PlayedNode) -> Value {

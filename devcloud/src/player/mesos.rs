@@ -4,14 +4,15 @@ use hyper::header::{HeaderValue, LOCATION};
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::server::{Cluster, PlayedNode, missing, reply, shown};
+use super::nodes::PlayedNode;
+use super::server::{Asked, Cluster, missing, reply, shown};
 
-pub(super) fn answer(cluster: &Cluster, method: &str, path: &str, elected: bool) -> Response<String> {
-    match (method, path) {
+pub(super) fn answer(cluster: &Cluster, asked: &Asked, elected: bool) -> Response<String> {
+    match (asked.method.as_str(), asked.path.as_str()) {
         ("GET", "/health") => reply(StatusCode::OK, "text/plain", String::new()),
         ("GET", "/metrics/snapshot") => shown(&json!({"master/elected": if elected { 1.0 } else { 0.0 }})),
         ("GET", "/state-summary") if elected => {
-            let slaves: Vec<Value> = cluster.nodes().iter().filter(|node| !node.is_master()).map(slave).collect();
+            let slaves: Vec<Value> = cluster.present().iter().filter(|node| !node.is_master()).map(slave).collect();
             shown(&json!({"hostname": "played", "slaves": slaves, "frameworks": []}))
         }
         ("GET", "/state-summary") => {

@@ -3,13 +3,14 @@
 //! With what the stack's parameters say, a played node logs in as the trustee, fetches the cluster's CA, has its CSR
 //! signed, and then serves the API of its COE over TLS on the address in the stack's `api_address` output: Kubernetes',
 //! or docker's of a legacy swarm or in swarm mode. Masters of Mesos serve theirs each on its own address, without TLS. How
-//! well nodes are and what they run, a test says.
+//! well nodes are and what they run, a test says. Swarm mode and Kubernetes go on listing nodes whose servers are gone.
 
 mod certificate;
 mod credentials;
 mod docker;
 mod kube;
 mod mesos;
+mod nodes;
 mod server;
 
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use tokio::time::Instant;
 use crate::hot::parameters::plain;
 use crate::http::is_true;
 use crate::state::{Shared, World};
+pub(crate) use nodes::{Spec as NodeSpec, depart, drained, forget_cluster};
 use server::{Api, Cluster};
 
 /// Port of Mesos' masters.

@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Weak;
 
+use http_body_util::{BodyExt, Collected};
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, CONTENT_TYPE};
 use hyper::server::conn::http1;
@@ -17,9 +18,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_openssl::SslStream;
 
-use super::{NodeState, docker, kube, mesos};
-use crate::heat;
-use crate::state::{Shared, text};
+use super::nodes::{self, PlayedNode};
+use super::{docker, kube, mesos};
+use crate::state::{Shared, World};
 
 /// The cluster behind an API server. It does not keep the cloud alive.
 #[derive(Clone)]
@@ -41,51 +42,49 @@ pub(super) enum Api {
     Mesos(bool),
 }
 
-/// A server of the cluster, and what a test says about it.
-pub(super) struct PlayedNode {
-    pub(super) server: Value,
-    pub(super) state: NodeState,
+/// A request to a cluster's API.
+pub(super) struct Asked {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    /// Null where the body is no JSON.
+    pub(super) body: Value,
+    /// kubectl wants a table.
+    pub(super) table: bool,
 }
 
-impl PlayedNode {
-    pub(super) fn name(&self) -> &str {
-        text(&self.server, "name")
-    }
-
-    pub(super) fn is_master(&self) -> bool {
-        self.name().contains("-master-")
-    }
-
-    /// The private address.
-    pub(super) fn address(&self) -> Value {
-        let rows = self.server["addresses"].as_object().and_then(|all| all.values().next());
-        rows.map_or(Value::Null, |rows| rows[0]["addr"].clone())
+impl Asked {
+    /// A value of the query, decoded.
+    pub(super) fn value(&self, key: &str) -> Option<String> {
+        let mut pairs = url::form_urlencoded::parse(self.query.as_bytes());
+        pairs.find(|(name, _)| name == key).map(|(_, value)| value.into_owned())
     }
 }
 
 impl Cluster {
-    /// The servers of the stack by name.
+    /// The cluster's nodes by name, those without a server at the end.
     pub(super) fn nodes(&self) -> Vec<PlayedNode> {
-        let Some(shared) = self.shared.upgrade() else { return Vec::new() };
-        let world = shared.world();
-        let Some(stack) = world.stacks.get(&self.stack_id) else { return Vec::new() };
-        let servers = heat::servers(&stack.level).into_iter().filter_map(|id| world.servers.get(id));
-        let mut nodes: Vec<PlayedNode> = servers
-            .map(|server| {
-                let state = world.node_states.get(text(server, "name")).copied().unwrap_or_default();
-                PlayedNode { server: server.clone(), state }
-            })
-            .collect();
-        nodes.sort_by(|a, b| a.name().cmp(b.name()));
-        nodes
+        self.with_world(|world| nodes::of(world, &self.stack_id)).unwrap_or_default()
     }
 
-    fn answer(&self, method: &str, path: &str, table: bool) -> Response<String> {
+    /// The nodes that have a server.
+    pub(super) fn present(&self) -> Vec<PlayedNode> {
+        self.nodes().into_iter().filter(|node| !node.gone).collect()
+    }
+
+    /// `None` when the cloud is gone.
+    pub(super) fn with_world<T>(&self, work: impl FnOnce(&mut World) -> T) -> Option<T> {
+        let shared = self.shared.upgrade()?;
+        let mut world = shared.world();
+        Some(work(&mut world))
+    }
+
+    fn answer(&self, asked: &Asked) -> Response<String> {
         match self.api {
-            Api::Kubernetes => kube::answer(self, method, path, table),
-            Api::Legacy => docker::legacy(self, method, path),
-            Api::SwarmMode => docker::swarm_mode(self, method, path),
-            Api::Mesos(elected) => mesos::answer(self, method, path, elected),
+            Api::Kubernetes => kube::answer(self, asked),
+            Api::Legacy => docker::legacy(self, asked),
+            Api::SwarmMode => docker::swarm_mode(self, asked),
+            Api::Mesos(elected) => mesos::answer(self, asked, elected),
         }
     }
 }
@@ -111,14 +110,21 @@ async fn connection(stream: TcpStream, acceptor: Option<SslAcceptor>, cluster: C
 
 async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, cluster: Cluster) {
     let service = service_fn(move |request: Request<Incoming>| {
-        let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-        let table = accept.contains("as=Table");
-        let answer = cluster.answer(request.method().as_str(), request.uri().path(), table);
-        async move { Ok::<_, Infallible>(answer) }
+        let cluster = cluster.clone();
+        async move { Ok::<_, Infallible>(cluster.answer(&asked(request).await)) }
     });
     if let Err(error) = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await {
         tracing::debug!(%error, "connection to a played node ended");
     }
+}
+
+async fn asked(request: Request<Incoming>) -> Asked {
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let table = accept.contains("as=Table");
+    let (method, uri) = (request.method().to_string(), request.uri().clone());
+    let bytes = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
+    let body = serde_json::from_slice(&bytes).unwrap_or_default();
+    Asked { method, path: uri.path().to_owned(), query: uri.query().unwrap_or_default().to_owned(), body, table }
 }
 
 pub(super) fn reply(status: StatusCode, media: &'static str, body: String) -> Response<String> {

@@ -119,6 +119,9 @@ settings! {
         status_poll_interval: i64 = 10, range (1, 3600);
         /// Seconds the questions to one cluster's own API may take together, about its health or about which nodes it uses.
         cluster_probe_timeout: u64 = 20, range (1, 600);
+        /// Seconds a resize waits until the nodes that leave run nothing any more, before their servers go all the same. 0 does
+        /// not empty them.
+        drain_time: i64 = 120, range (0, 86_400);
         /// Clusters that one process asks about their health at the same time.
         max_concurrent_probes: usize = 16, range (1, 1000);
         /// Seconds a health that somebody else reported for a cluster is left alone, such as an auto-healer inside it.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Answer, Health, Inquiry, Monitor, NodeUse, Site, Turn, Workers, base, json, list, text};
+use super::{
+    Answer, Health, Inquiry, Leaving, Monitor, NodeUse, Roll, Site, Turn, Workers, base, json, list, swarm, text,
+};
 
-const WORKERS: Workers = Workers { group: "swarm_nodes", addresses: "swarm_nodes_private" };
+const WORKERS: Workers = Workers { group: "swarm_nodes", addresses: "swarm_nodes_private", word: "node" };
 /// The image of the legacy swarm's own containers, which are on every node.
 const OWN_IMAGE: &str = "swarm";
 /// `{"desired-state":["running"]}` in the query of a URL.
@@ -52,6 +54,14 @@ impl Monitor for SwarmMode {
     fn usage(&self, site: &Site<'_>) -> Box<dyn Inquiry<Told = Result<Vec<NodeUse>, String>>> {
         let paths = ["/nodes".to_owned(), format!("/tasks?{RUNNING}")];
         Box::new(AskUsage { base: base(site), paths, read: members, count: tasks, nodes: None })
+    }
+
+    fn empty(&self, site: &Site<'_>, names: &[String]) -> Option<Box<dyn Leaving>> {
+        Some(Box::new(swarm::Empty::new(site, names)))
+    }
+
+    fn forget(&self, site: &Site<'_>, roll: Roll) -> Option<Box<dyn Leaving>> {
+        Some(Box::new(swarm::Forget::new(site, roll)))
     }
 
     fn workers(&self) -> Workers {

@@ -36,7 +36,7 @@ impl Monitor for Kubernetes {
     }
 
     fn workers(&self) -> Workers {
-        Workers { group: "kube_minions", addresses: "kube_minions_private" }
+        Workers { group: "kube_minions", addresses: "kube_minions_private", word: "minion" }
     }
 }
 

@@ -24,7 +24,7 @@ impl Monitor for Mesos {
     }
 
     fn workers(&self) -> Workers {
-        Workers { group: "mesos_slaves", addresses: "mesos_slaves_private" }
+        Workers { group: "mesos_slaves", addresses: "mesos_slaves_private", word: "slave" }
     }
 
     /// The masters themselves are asked, whatever stands before them.

@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 
 use crate::{Answer, Health, Inquiry, Monitor, NodeUse, Reply, Site, Turn, driver_named};
 
-fn monitor(name: &str) -> &'static dyn Monitor {
+pub(super) fn monitor(name: &str) -> &'static dyn Monitor {
     driver_named(name).unwrap().monitor().unwrap()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "values are made for the call")]
-fn said(body: impl ToString) -> Answer {
+pub(super) fn said(body: impl ToString) -> Answer {
     Ok(Reply { status: 200, body: body.to_string() })
 }
 
@@ -21,6 +21,7 @@ fn run<T>(inquiry: &mut dyn Inquiry<Told = T>, answers: &dyn Fn(&str) -> Answer)
     loop {
         match turn {
             Turn::Told(told) => return (asked, told),
+            Turn::Tell(request) => panic!("a question changes nothing: {request:?}"),
             Turn::Ask(url) => {
                 assert!(asked.len() < 200, "it never ends: {url}");
                 turn = inquiry.hear(answers(&url));
@@ -31,7 +32,7 @@ fn run<T>(inquiry: &mut dyn Inquiry<Told = T>, answers: &dyn Fn(&str) -> Answer)
 }
 
 const HTTPS: Site<'_> = Site { api_address: "https://203.0.113.7:6443", masters: &[], tls: true };
-const DOCKER: Site<'_> = Site { api_address: "tcp://203.0.113.7:2376", masters: &[], tls: true };
+pub(super) const DOCKER: Site<'_> = Site { api_address: "tcp://203.0.113.7:2376", masters: &[], tls: true };
 
 fn health(name: &str, site: &Site<'_>, answers: &dyn Fn(&str) -> Answer) -> Health {
     run(&mut *monitor(name).health(site), answers).1
@@ -239,25 +240,27 @@ fn mesos_tells_by_the_master_that_is_elected() {
     assert_eq!(usage("mesos_ubuntu_v1", &site, &|_| Err("refused".to_owned())).unwrap_err(), "refused");
 }
 
+/// What a cluster may answer instead.
+pub(super) const STRANGE: [&str; 11] = [
+    "",
+    "null",
+    "[]",
+    "{}",
+    "7",
+    "\"ok\"",
+    "<html><head><title>302 Found</title></head></html>",
+    "\u{0}\u{1b}[31m",
+    r#"{"items": {"a": 1}, "slaves": 7, "SystemStatus": [[], [1, 2], [" a"]], "master/elected": 1}"#,
+    r#"{"items": [null, 7, {"metadata": {"name": ["x"]}}], "metadata": {"continue": 3}, "slaves": [null, {"pid": "@"}]}"#,
+    r#"[null, 7, {"Names": "x", "ID": 7, "NodeID": {}, "Slot": -1, "Description": []}]"#,
+];
+
 /// Whatever comes back, a health comes out that fits into its column, and a usage that is an error or a list.
 #[test]
 fn no_answer_is_too_strange() {
     let masters = ["203.0.113.5".to_owned()];
-    let strange = [
-        "",
-        "null",
-        "[]",
-        "{}",
-        "7",
-        "\"ok\"",
-        "<html><head><title>302 Found</title></head></html>",
-        "\u{0}\u{1b}[31m",
-        r#"{"items": {"a": 1}, "slaves": 7, "SystemStatus": [[], [1, 2], [" a"]], "master/elected": 1}"#,
-        r#"{"items": [null, 7, {"metadata": {"name": ["x"]}}], "metadata": {"continue": 3}, "slaves": [null, {"pid": "@"}]}"#,
-        r#"[null, 7, {"Names": "x", "ID": 7, "NodeID": {}, "Slot": -1, "Description": []}]"#,
-    ];
     for name in ["k8s_fedora_atomic_v1", "swarm_fedora_atomic_v1", "swarm_fedora_atomic_v2", "mesos_ubuntu_v1"] {
-        for body in strange {
+        for body in STRANGE {
             for status in [200, 204, 302, 401, 503] {
                 for first in ["ok", "OK", body] {
                     let answers = |url: &str| match url.ends_with("/healthz") || url.ends_with("/_ping") {
