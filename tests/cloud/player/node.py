@@ -22,6 +22,7 @@ SIGNAL_SECONDS = 60
 ORDER_SECONDS = 3
 # The script that a node of Kubernetes keeps for what it is told later.
 ORDERS = "/usr/local/libexec/magnum-orders"
+LAST_ORDER = "/var/lib/magnum/order"
 # Parameters that hold a volume's id, in the order of the devices.
 VOLUMES = ["DOCKER_VOLUME", "ETCD_VOLUME"]
 
@@ -159,7 +160,9 @@ class Node:
             task = self.told().get("magnum_task", "")
             if task in ("", done) or not self.root.file(ORDERS).exists():
                 continue
-            if self.watch(self.root.run(f"exec /bin/bash {ORDERS}", self.folder / "log")) == 0:
+            ended = self.watch(self.root.run(f"exec /bin/bash {ORDERS}", self.folder / "log"))
+            # One that could not read what it is told ends well and has done nothing.
+            if ended == 0 and self.root.read(LAST_ORDER).strip() == task.split(" ")[0]:
                 done = task
                 self.coe.renew()
                 self.note(task=task, trustee=credentials.current(self.parameters, self.told())["TRUSTEE_USER_ID"])
