@@ -168,19 +168,25 @@ class Swarm(Story):
         tell(f"{machine.name}$ magnum-swarm {' '.join(words)}" + (f"\n{text}" if text else ""))
         return text
 
+    def drain(self):
+        """What an operator does by hand: the tasks go elsewhere, and the node takes some again."""
+        worker = self.cluster.named("node-1")
+        self.swarm(self.cluster.named("master-1"), "drain", worker.server_name)
+        assert self.client.nodes()["node-1"][:2] == ("Ready", "Drain")
+        assert "node-1" not in self.client.tasks("work")
+        self.client.docker("node", "update", "--availability", "active", worker.server_name)
+
     def remove_worker(self):
-        """Drained, then removed from the cluster, then off the list; afterwards a new one joins."""
-        manager, worker = self.cluster.named("master-1"), self.cluster.named("node-0")
+        """The service has its tasks moved before it goes, and has the swarm forget it; afterwards a new one joins."""
+        worker = self.cluster.named("node-0")
         assert "node-0" in self.client.tasks("work")
-        self.swarm(manager, "drain", worker.server_name)
-        assert self.client.nodes()["node-0"][:2] == ("Ready", "Drain")
-        assert "node-0" not in self.client.tasks("work")
-        until("its tasks run elsewhere", lambda: len(self.client.tasks("work")) == 5 and "node-0" not in self.client.tasks("work"))
         gone = next(id for id, name, *_ in self.cloud.servers() if name == worker.server_name)
         self.cloud.client("coe", "cluster", "resize", self.name, "1", "--nodes-to-remove", gone)
+        until("it is drained", lambda: self.client.nodes()["node-0"][:2] == ("Ready", "Drain"))
+        tell("the service drained node-0, while its server was still there")
+        until("its tasks run elsewhere", lambda: len(self.client.tasks("work")) == 5 and "node-0" not in self.client.tasks("work"))
         self.await_status("UPDATE_COMPLETE")
         self.cluster.await_names([*MASTERS, "node-1"])
-        self.swarm(manager, "remove", worker.server_name)
         assert set(self.client.nodes()) == {*MASTERS, "node-1"}
         self.show_nodes()
         self.cloud.client("coe", "cluster", "resize", self.name, "2")
@@ -229,7 +235,7 @@ class Swarm(Story):
 
 
 tell_story(Swarm, [
-    ("create",), ("configure",), ("be_watched",), ("refuse_strangers",), ("keep_secrets",), ("run_again",), ("serve",), ("remove_worker",),
+    ("create",), ("configure",), ("be_watched",), ("refuse_strangers",), ("keep_secrets",), ("run_again",), ("serve",), ("drain",), ("remove_worker",),
     ("lose_manager", "master-1"), ("lose_manager", "master-0"), ("remove_manager",), ("delete",),
 ])
 tell("proven")
