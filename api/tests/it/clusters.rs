@@ -75,7 +75,9 @@ async fn a_cluster_is_shown_from_the_moment_it_is_accepted() {
 #[tokio::test]
 async fn defaults_come_from_the_template() {
     let world = World::new().await;
-    world.template(json!({"master_lb_enabled": true, "fixed_network": "private", "fixed_subnet": "private-subnet"})).await;
+    world
+        .template(json!({"master_lb_enabled": true, "fixed_network": "private", "fixed_subnet": "private-subnet"}))
+        .await;
     let body = json!({"cluster_template_id": "k8s", "keypair": null, "labels": null, "docker_volume_size": null,
         "floating_ip_enabled": null, "master_lb_enabled": null, "create_timeout": null, "master_count": 3, "node_count": 0,
         "uuid": "not looked at", "status": "CREATE_COMPLETE"});
