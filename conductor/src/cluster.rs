@@ -181,7 +181,7 @@ pub(crate) fn deadline(ctx: &StepCtx, step: &str) -> TimeDelta {
         "await_stack" | "await_group_stack" | "await_authority" | "await_renewal" | "await_removal"
         | "await_credentials" => stack::timeout(ctx) + TimeDelta::minutes(10),
         "await_resize" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline),
-        "empty_nodes" | "forget_nodes" => {
+        "empty_nodes" | "forget_nodes" | "forget_group" => {
             TimeDelta::seconds(ctx.deps.options.magnum_rs.step_deadline) + leaving::patience(ctx, step)
         }
         "replace_nodes" => TimeDelta::seconds(ctx.deps.options.magnum_rs.update_deadline) * upgrade::batches(ctx),

@@ -5,6 +5,7 @@
 //! and size. A cluster belongs to its user, so every answer may be anything, and nothing in it is taken on trust.
 
 mod docker;
+mod eviction;
 mod kubernetes;
 mod leaving;
 mod mesos;

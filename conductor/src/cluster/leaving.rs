@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 use cloud::Resource;
-use domain::ResizeParams;
+use domain::{OperationKind, ResizeParams};
 use drivers::{Leaving, Monitor, Roll};
 
 use crate::{
@@ -32,26 +32,26 @@ pub(super) fn patience(ctx: &StepCtx, step: &str) -> TimeDelta {
 
 /// Takes the nodes that leave out of service and waits until they run nothing any more.
 pub(super) async fn empty_nodes(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    let params = super::resize::params(ctx)?;
-    if !empties(ctx, &params) {
+    if ctx.deps.options.magnum_rs.drain_time == 0 {
         return Ok(Next::Done);
     }
+    let params = super::resize::params(ctx)?;
     let emptied = empty(ctx, &params).await;
     waited(ctx, emptied, "what nodes that leave run is not moved before")
 }
 
-/// Whether nodes are emptied before they go, and whether any do.
-fn empties(ctx: &StepCtx, params: &ResizeParams) -> bool {
-    let shrinks = params.previous.is_some_and(|previous| previous > params.node_count);
-    ctx.deps.options.magnum_rs.drain_time > 0 && (shrinks || !params.nodes_to_remove.is_empty())
-}
-
 /// Gives work again to nodes that were to leave and stay, because the resize fails.
 pub(super) async fn readmit_nodes(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    if !super::resize::params(ctx).is_ok_and(|params| empties(ctx, &params)) {
+    if ctx.deps.options.magnum_rs.drain_time == 0 {
         return Ok(Next::Done);
     }
-    let why = match forget(ctx).await {
+    let told = match forget(ctx).await {
+        Err(Fail::Lost) => return Err(Fail::Lost),
+        // Heat does not say who is gone, so nobody is.
+        Err(_) => readmit(ctx).await,
+        told => told,
+    };
+    let why = match told {
         Ok(Ok(_)) => return Ok(Next::Done),
         Ok(Err(why)) => why,
         Err(Fail::Lost) => return Err(Fail::Lost),
@@ -112,23 +112,38 @@ async fn forget(ctx: &StepCtx) -> Result<Told, Fail> {
     let Some(target) = target(ctx)? else { return Ok(Ok(0)) };
     let Some((stack, members)) = members(ctx, target.monitor).await? else { return Ok(Ok(0)) };
     let roll = Roll::new(target.monitor.workers(), &stack, Some(members.into_keys().collect()));
-    let Some(inquiry) = target.monitor.forget(&target.site, roll) else { return Ok(Ok(0)) };
-    Ok(run(ctx, &Probe::new(&ctx.deps), &target, inquiry).await)
+    Ok(call(ctx, &target, roll).await)
+}
+
+async fn readmit(ctx: &StepCtx) -> Result<Told, Fail> {
+    let Some(target) = target(ctx)? else { return Ok(Ok(0)) };
+    let stack = ctx.own_group().map_or_else(|| ctx.cluster.stack_name(), |group| group.stack_name(&ctx.cluster));
+    Ok(call(ctx, &target, Roll::new(target.monitor.workers(), &stack, None)).await)
+}
+
+/// Calls the roll in the cluster: who is on it and gone is forgotten, who was emptied and stays gets work again.
+async fn call(ctx: &StepCtx, target: &Target<'_>, roll: Roll) -> Told {
+    let Some(inquiry) = target.monitor.forget(&target.site, roll) else { return Ok(0) };
+    run(ctx, &Probe::new(&ctx.deps), target, inquiry).await
 }
 
 async fn run(ctx: &StepCtx, probe: &Probe, target: &Target<'_>, inquiry: Box<dyn Leaving>) -> Told {
     probe.run(&ctx.deps, target, inquiry).await.and_then(|told| told)
 }
 
-/// The cluster, if it can be asked.
+/// The cluster, if it can be asked and needs help.
 fn target(ctx: &StepCtx) -> Result<Option<Target<'_>>, Fail> {
     let template = ctx.template()?;
     let target = Target::of(driver_of(template)?, &ctx.cluster, template, &ctx.groups);
-    Ok(target.filter(|target| target.monitor.is_accessible(&ctx.cluster)))
+    let is_helped = |target: &Target<'_>| target.monitor.empty(&target.site, &[]).is_some();
+    Ok(target.filter(|target| target.monitor.is_accessible(&ctx.cluster) && is_helped(target)))
 }
 
-/// Name of the stack, and the members of its group of workers; `None` when it is gone.
+/// Name of the stack, and the members of its group of workers; `None` when it is gone and should not be.
 async fn members(ctx: &StepCtx, monitor: &dyn Monitor) -> Result<Option<(String, BTreeMap<u64, Resource>)>, Fail> {
+    if let (OperationKind::NodegroupDelete, Some(group)) = (ctx.op.kind, ctx.own_group()) {
+        return Ok(Some((group.stack_name(&ctx.cluster), BTreeMap::new())));
+    }
     let Some(stack) = ctx.target_stack().await? else { return Ok(None) };
     let id = &stack.id;
     let resources = ctx.with_any(|session| async move { session.heat().resources(id, 1, None).await }).await?;

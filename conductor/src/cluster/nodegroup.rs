@@ -37,9 +37,9 @@ pub(super) async fn announce_group(ctx: &mut StepCtx) -> Result<Next, Fail> {
     Ok(Next::Done)
 }
 
-/// Everything outside is gone; the row itself goes with the end of the operation.
-pub(super) async fn forget_group(_: &mut StepCtx) -> Result<Next, Fail> {
-    Ok(Next::Done)
+/// Everything outside is gone but what the cluster remembers of it; the row goes with the end of the operation.
+pub(super) async fn forget_group(ctx: &mut StepCtx) -> Result<Next, Fail> {
+    super::leaving::forget_nodes(ctx).await
 }
 
 /// Asks Heat for the group's stack, which uses what the outputs of the cluster's stack name.

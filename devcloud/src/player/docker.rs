@@ -78,7 +78,13 @@ fn update(cluster: &Cluster, node: &PlayedNode, asked: &Asked) -> Response<Strin
     let drained = asked.body["Availability"] == "drain";
     let labels = asked.body["Labels"].as_object().cloned().unwrap_or_default();
     let changed = |spec: &mut Spec| (spec.drained, spec.labels) = (drained, labels);
-    cluster.with_world(|world| nodes::change(world, &cluster.stack_id, node.id(), changed));
+    cluster.with_world(|world| {
+        nodes::change(world, node.id(), changed);
+        if drained {
+            let all = nodes::of(world, &cluster.stack_id);
+            nodes::move_work(world, &all, node, node.state.load);
+        }
+    });
     reply(StatusCode::OK, "text/plain", String::new())
 }
 

@@ -110,26 +110,27 @@ pub(crate) fn forget_cluster(world: &mut World, stack: &Stack) {
     world.node_specs.retain(|id, _| servers.contains_key(id) || departed.contains_key(id));
 }
 
-/// Changes a node's spec. What a node runs that is drained moves to another one.
-pub(super) fn change(world: &mut World, stack_id: &str, id: &str, change: impl FnOnce(&mut Spec)) {
+/// Changes a node's spec.
+pub(super) fn change(world: &mut World, id: &str, change: impl FnOnce(&mut Spec)) {
     let spec = world.node_specs.entry(id.to_owned()).or_default();
     change(spec);
     spec.version += 1;
-    if spec.drained {
-        let all = of(world, stack_id);
-        let Some(node) = all.iter().find(|node| node.id() == id) else { return };
-        move_work(world, &all, node, node.state.load);
-    }
 }
 
-/// Moves so much of what a node runs to another worker that takes work; where there is none it waits outside.
-pub(super) fn move_work(world: &mut World, all: &[PlayedNode], node: &PlayedNode, load: usize) {
-    if world.nodes_hold_on || load == 0 {
-        return;
+/// Moves so much of what a node runs to another worker that takes work; where there is none it waits outside. `false`
+/// where nodes hold on.
+pub(super) fn move_work(world: &mut World, all: &[PlayedNode], node: &PlayedNode, load: usize) -> bool {
+    if world.nodes_hold_on {
+        return false;
     }
-    world.node_states.insert(node.name().to_owned(), NodeState { load: node.state.load - load, ..node.state });
     let takes = |other: &&PlayedNode| !other.is_master() && !other.gone && !other.spec.drained && other.state.ready;
-    if let Some(other) = all.iter().filter(takes).find(|other| other.id() != node.id()) {
-        world.node_states.insert(other.name().to_owned(), NodeState { load: other.state.load + load, ..other.state });
+    let other = all.iter().filter(takes).find(|other| other.id() != node.id());
+    let mut run = |node: &PlayedNode, load| {
+        world.node_states.insert(node.name().to_owned(), NodeState { load, ..node.state });
+    };
+    run(node, node.state.load - load);
+    if let Some(other) = other {
+        run(other, other.state.load + load);
     }
+    true
 }

@@ -49,6 +49,8 @@ pub(super) struct Asked {
     pub(super) query: String,
     /// Null where the body is no JSON.
     pub(super) body: Value,
+    /// Media type of the body.
+    pub(super) media: String,
     /// kubectl wants a table.
     pub(super) table: bool,
 }
@@ -119,12 +121,12 @@ async fn talk<S: AsyncRead + AsyncWrite + Unpin>(stream: S, cluster: Cluster) {
 }
 
 async fn asked(request: Request<Incoming>) -> Asked {
-    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
-    let table = accept.contains("as=Table");
+    let header = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let (table, media) = (header(ACCEPT).contains("as=Table"), header(CONTENT_TYPE).to_owned());
     let (method, uri) = (request.method().to_string(), request.uri().clone());
     let bytes = request.into_body().collect().await.map(Collected::to_bytes).unwrap_or_default();
     let body = serde_json::from_slice(&bytes).unwrap_or_default();
-    Asked { method, path: uri.path().to_owned(), query: uri.query().unwrap_or_default().to_owned(), body, table }
+    Asked { method, path: uri.path().to_owned(), query: uri.query().unwrap_or_default().to_owned(), body, media, table }
 }
 
 pub(super) fn reply(status: StatusCode, media: &'static str, body: String) -> Response<String> {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Answer, Health, Inquiry, Monitor, NodeUse, Site, Turn, Workers, base, json, list, text};
+use super::{
+    Answer, Health, Inquiry, Leaving, Monitor, NodeUse, Roll, Site, Turn, Workers, base, eviction, json, list, text,
+};
 
 /// Nodes asked for at once: with the images it has, one takes up to 30 KB.
-const NODES: usize = 100;
+pub(super) const NODES: usize = 100;
 /// Pods asked for at once, of some KB each.
-const PODS: usize = 250;
+pub(super) const PODS: usize = 250;
 /// Pages of one list, after which it does not end.
 const PAGES: usize = 60;
 
@@ -20,7 +22,7 @@ impl Monitor for Kubernetes {
         Box::new(AskHealth {
             base: base(site),
             answered: false,
-            nodes: Pages::of("/api/v1/nodes", "", NODES),
+            nodes: Pages::of("/api/v1/nodes", String::new(), NODES),
             ready: Vec::new(),
         })
     }
@@ -29,10 +31,18 @@ impl Monitor for Kubernetes {
         let live = "&fieldSelector=status.phase!%3DSucceeded,status.phase!%3DFailed";
         Box::new(AskUsage {
             base: base(site),
-            nodes: Pages::of("/api/v1/nodes", "", NODES),
-            pods: Pages::of("/api/v1/pods", live, PODS),
+            nodes: Pages::of("/api/v1/nodes", String::new(), NODES),
+            pods: Pages::of("/api/v1/pods", live.to_owned(), PODS),
             found: BTreeMap::new(),
         })
+    }
+
+    fn empty(&self, site: &Site<'_>, names: &[String]) -> Option<Box<dyn Leaving>> {
+        Some(Box::new(eviction::Empty::new(site, names)))
+    }
+
+    fn forget(&self, site: &Site<'_>, roll: Roll) -> Option<Box<dyn Leaving>> {
+        Some(Box::new(eviction::Forget::new(site, roll)))
     }
 
     fn workers(&self) -> Workers {
@@ -41,25 +51,25 @@ impl Monitor for Kubernetes {
 }
 
 /// A list that is read page by page.
-struct Pages {
+pub(super) struct Pages {
     path: &'static str,
-    selector: &'static str,
+    selector: String,
     size: usize,
     read: usize,
-    done: bool,
+    pub(super) done: bool,
 }
 
 impl Pages {
-    fn of(path: &'static str, selector: &'static str, size: usize) -> Self {
+    pub(super) fn of(path: &'static str, selector: String, size: usize) -> Self {
         Self { path, selector, size, read: 0, done: false }
     }
 
-    fn first(&self, base: &str) -> String {
+    pub(super) fn first(&self, base: &str) -> String {
         format!("{base}{}?limit={}{}", self.path, self.size, self.selector)
     }
 
     /// The objects of a page, and the URL of the next one.
-    fn read(&mut self, base: &str, answer: Answer) -> Result<(Vec<Value>, Option<String>), String> {
+    pub(super) fn read(&mut self, base: &str, answer: Answer) -> Result<(Vec<Value>, Option<String>), String> {
         let mut page = json(answer)?;
         list(&page, "items")?;
         let Value::Array(items) = page["items"].take() else { return Err("an answer without items".to_owned()) };
@@ -82,11 +92,11 @@ fn escaped(value: &str) -> String {
     value.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
-fn name(object: &Value) -> Option<&str> {
+pub(super) fn name(object: &Value) -> Option<&str> {
     object["metadata"]["name"].as_str().filter(|name| !name.is_empty())
 }
 
-fn is_ready(node: &Value) -> bool {
+pub(super) fn is_ready(node: &Value) -> bool {
     let conditions = node["status"]["conditions"].as_array();
     conditions.is_some_and(|all| all.iter().any(|one| one["type"] == "Ready" && one["status"] == "True"))
 }
@@ -154,7 +164,7 @@ impl AskUsage {
 }
 
 /// Whether a pod would have to move: it runs, and is not one that every node has anyway.
-fn moves(pod: &Value) -> bool {
+pub(super) fn moves(pod: &Value) -> bool {
     let owners = pod["metadata"]["ownerReferences"].as_array();
     let of_every_node = owners.is_some_and(|all| all.iter().any(|owner| owner["kind"] == "DaemonSet"));
     let mirror = pod["metadata"]["annotations"].get("kubernetes.io/config.mirror").is_some();

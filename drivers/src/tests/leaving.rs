@@ -1,15 +1,20 @@
 //! What clusters are told of nodes that leave, and what they may answer.
 
-use std::collections::BTreeSet;
+use std::{cell::Cell, collections::BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::monitor::{DOCKER, STRANGE, monitor, said};
-use crate::{Answer, Leaving, Method, Reply, Request, Roll, Turn};
+use super::{
+    hot::{parse, plain},
+    monitor::{DOCKER, STRANGE, monitor, said},
+    samples::Sample,
+};
+use crate::{Answer, DRIVERS, Leaving, Method, Reply, Request, Roll, Turn};
 
 const SWARM: &str = "swarm_fedora_atomic_v2";
+const KUBERNETES: &str = "k8s_fedora_coreos_v1";
 /// Drivers whose clusters have to be told.
-const HELPED: [&str; 1] = [SWARM];
+const HELPED: [&str; 2] = [SWARM, KUBERNETES];
 
 /// Lets an inquiry hear answers; what it asked and told, in order, and what came out.
 fn run(
@@ -49,16 +54,21 @@ fn roll(name: &str, present: Option<&[u64]>) -> Roll {
     Roll::new(monitor(name).workers(), "blue", present)
 }
 
-fn empty(names: &[&str], answers: &dyn Fn(&str, Option<&Request>) -> Answer) -> (Vec<String>, Result<usize, String>) {
+fn empty(
+    driver: &str,
+    names: &[&str],
+    answers: &dyn Fn(&str, Option<&Request>) -> Answer,
+) -> (Vec<String>, Result<usize, String>) {
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-    run(monitor(SWARM).empty(&DOCKER, &names).unwrap(), answers)
+    run(monitor(driver).empty(&DOCKER, &names).unwrap(), answers)
 }
 
 fn forget(
+    driver: &str,
     present: Option<&[u64]>,
     answers: &dyn Fn(&str, Option<&Request>) -> Answer,
 ) -> (Vec<String>, Result<usize, String>) {
-    run(monitor(SWARM).forget(&DOCKER, roll(SWARM, present)).unwrap(), answers)
+    run(monitor(driver).forget(&DOCKER, roll(driver, present)).unwrap(), answers)
 }
 
 fn member(id: &str, name: &str, state: &str, availability: &str) -> Value {
@@ -127,7 +137,7 @@ fn nodes_of_a_swarm_are_drained_and_their_live_tasks_counted() {
             said("")
         }
     };
-    let (sent, told) = empty(&["blue-node-1", "blue-node-2", "blue-node-3", "blue-node-9"], &answers);
+    let (sent, told) = empty(SWARM, &["blue-node-1", "blue-node-2", "blue-node-3", "blue-node-9"], &answers);
     assert_eq!(
         sent,
         [
@@ -138,7 +148,7 @@ fn nodes_of_a_swarm_are_drained_and_their_live_tasks_counted() {
         ]
     );
     assert_eq!(told, Ok(2), "a dead node is not waited for");
-    let (sent, told) = empty(&["blue-node-9"], &answers);
+    let (sent, told) = empty(SWARM, &["blue-node-9"], &answers);
     assert_eq!((sent.len(), told), (1, Ok(0)), "nobody knows that node");
 }
 
@@ -170,7 +180,7 @@ fn a_swarm_forgets_who_is_gone_and_readmits_who_stays() {
             said("")
         }
     };
-    let (sent, told) = forget(Some(&[0, 1, 4, 5]), &answers);
+    let (sent, told) = forget(SWARM, Some(&[0, 1, 4, 5]), &answers);
     assert_eq!(
         sent,
         [
@@ -183,7 +193,7 @@ fn a_swarm_forgets_who_is_gone_and_readmits_who_stays() {
         "whose server is there, who is nobody's or was drained by somebody else stays as it is"
     );
     assert_eq!(told, Ok(1), "that node 3 is gone will be noticed");
-    let (sent, told) = forget(None, &answers);
+    let (sent, told) = forget(SWARM, None, &answers);
     assert_eq!(sent.iter().filter(|one| one.starts_with("DELETE")).count(), 1, "{sent:?}");
     assert_eq!(told, Ok(0));
 }
@@ -200,12 +210,141 @@ fn what_is_refused_is_tried_again_or_said() {
         }
     };
     let overtaken = answering(500, r#"{"message":"rpc error: code = 2 desc = update out of sequence"}"#);
-    assert_eq!(empty(&["blue-node-0"], &overtaken).1, Ok(1));
-    assert_eq!(empty(&["blue-node-0"], &answering(500, "no")).1, Err("status 500: no".to_owned()));
-    assert_eq!(forget(Some(&[0]), &answering(404, "no such node")).1, Ok(0), "somebody else removed it");
-    assert_eq!(forget(Some(&[0]), &answering(403, "no")).1, Err("status 403: no".to_owned()));
+    assert_eq!(empty(SWARM, &["blue-node-0"], &overtaken).1, Ok(1));
+    assert_eq!(empty(SWARM, &["blue-node-0"], &answering(500, "no")).1, Err("status 500: no".to_owned()));
+    assert_eq!(forget(SWARM, Some(&[0]), &answering(404, "no such node")).1, Ok(0), "somebody else removed it");
+    assert_eq!(forget(SWARM, Some(&[0]), &answering(403, "no")).1, Err("status 403: no".to_owned()));
     let silent = |_: &str, _: Option<&Request>| Err("no answer".to_owned());
-    assert_eq!(forget(Some(&[0]), &silent).1, Err("no answer".to_owned()));
+    assert_eq!(forget(SWARM, Some(&[0]), &silent).1, Err("no answer".to_owned()));
+}
+
+/// The names that are told are those the templates give.
+#[test]
+fn workers_are_named_as_the_templates_name_them() {
+    for driver in DRIVERS {
+        let Some(monitor) = driver.monitor() else { continue };
+        let workers = monitor.workers();
+        let request = Sample::of(*driver).stack(*driver);
+        let template = parse(&request.template);
+        let name = &template["resources"][workers.group]["properties"]["resource_def"]["properties"]["name"];
+        let parts: Vec<String> = name["list_join"][1].as_array().unwrap().iter().map(plain).collect();
+        assert_eq!((&name["list_join"][0], parts.len()), (&json!("-"), 3), "{}", driver.name());
+        assert_eq!((parts[1].as_str(), parts[2].as_str()), (workers.word, "%index%"), "{}", driver.name());
+        assert_eq!(name["list_join"][1][0], json!({"get_param": "OS::stack_name"}), "{}", driver.name());
+    }
+}
+
+fn node(name: &str, ready: &str, more: &Value) -> Value {
+    let mut node = json!({
+        "metadata": {"name": name, "labels": {"disk": "ssd"}}, "spec": {},
+        "status": {"conditions": [{"type": "Ready", "status": ready}]},
+    });
+    if more["unschedulable"] == true {
+        node["spec"] = more.clone();
+    }
+    if more["marked"] == true {
+        node["metadata"]["labels"]["magnum.openstack.org/emptied"] = json!("true");
+    }
+    node
+}
+
+fn pod(name: &str, node: &str, owner: &str) -> Value {
+    json!({
+        "metadata": {"name": name, "namespace": "shop", "ownerReferences": [{"kind": owner}]},
+        "spec": {"nodeName": node}, "status": {"phase": "Running"},
+    })
+}
+
+#[test]
+fn nodes_of_kubernetes_are_cordoned_and_their_pods_evicted() {
+    let evicted = Cell::new(0);
+    for (resource, version) in [
+        (json!({"name": "pods/eviction", "group": "policy", "version": "v1"}), "policy/v1"),
+        (json!({"name": "pods/eviction", "kind": "Eviction"}), "policy/v1beta1"),
+    ] {
+        let answers = |url: &str, told: Option<&Request>| match (url, told) {
+            ("/api/v1/nodes/blue-minion-0", None) => said(node("blue-minion-0", "True", &json!({}))),
+            ("/api/v1/nodes/blue-minion-1", None) => {
+                said(node("blue-minion-1", "True", &json!({"unschedulable": true})))
+            }
+            ("/api/v1/nodes/blue-minion-2", None) => said(node("blue-minion-2", "Unknown", &json!({}))),
+            (_, Some(Request { method: Method::MergePatch, body, .. })) => {
+                let mark = json!({"labels": {"magnum.openstack.org/emptied": "true"}});
+                assert_eq!(body.as_ref().unwrap(), &json!({"metadata": mark, "spec": {"unschedulable": true}}));
+                said("{}")
+            }
+            (url, None) if url.contains("nodeName%3Dblue-minion-0") => said(json!({"items": [
+                pod("web", "blue-minion-0", "ReplicaSet"), pod("agent", "blue-minion-0", "DaemonSet"),
+                pod("../x", "blue-minion-0", "ReplicaSet"), pod("elsewhere", "blue-minion-7", "ReplicaSet"),
+            ]})),
+            (url, None) if url.contains("nodeName%3Dblue-minion-1") => {
+                let mut ending = pod("ending", "blue-minion-1", "ReplicaSet");
+                ending["metadata"]["deletionTimestamp"] = json!("2026-11-21T12:00:00Z");
+                said(json!({"items": [pod("db", "blue-minion-1", "StatefulSet"), ending]}))
+            }
+            ("/api/v1", None) => said(json!({"resources": [{"name": "pods"}, resource.clone()]})),
+            (url, Some(Request { method: Method::Post, body, .. })) => {
+                assert_eq!(body.as_ref().unwrap()["apiVersion"], version);
+                evicted.set(evicted.get() + 1);
+                if url.contains("db") { refused(429, "budget") } else { said("") }
+            }
+            _ => refused(404, "{}"),
+        };
+        let names = ["Blue-minion-0", "blue-minion-1", "blue-minion-2", "blue-minion-3"];
+        let (sent, told) = empty(KUBERNETES, &names, &answers);
+        let sent: Vec<_> = sent.iter().map(|one| one.split('?').next().unwrap()).collect();
+        assert_eq!(
+            sent,
+            [
+                "GET /api/v1/nodes/blue-minion-0",
+                "PATCH /api/v1/nodes/blue-minion-0",
+                "GET /api/v1/pods",
+                "GET /api/v1/nodes/blue-minion-1",
+                "GET /api/v1/pods",
+                "GET /api/v1/nodes/blue-minion-2",
+                "PATCH /api/v1/nodes/blue-minion-2",
+                "GET /api/v1/nodes/blue-minion-3",
+                "GET /api/v1",
+                "POST /api/v1/namespaces/shop/pods/web/eviction",
+                "POST /api/v1/namespaces/shop/pods/db/eviction",
+            ]
+        );
+        assert_eq!(told, Ok(4), "all that would have to move and has not ended yet");
+    }
+    assert_eq!(evicted.get(), 4);
+    let without = |url: &str, _: Option<&Request>| match url {
+        "/api/v1" => said(json!({"resources": []})),
+        url if url.contains("/pods") => said(json!({"items": [pod("web", "blue-minion-1", "ReplicaSet")]})),
+        _ => said(node("blue-minion-1", "True", &json!({"unschedulable": true}))),
+    };
+    assert_eq!(empty(KUBERNETES, &["blue-minion-1"], &without).1, Err("the API server knows no evictions".to_owned()));
+}
+
+#[test]
+fn kubernetes_forgets_who_is_gone_and_readmits_who_stays() {
+    let marked = json!({"unschedulable": true, "marked": true});
+    let pages = [
+        json!({"metadata": {"continue": "more"}, "items": [
+            node("blue-master-0", "False", &json!({})), node("blue-minion-0", "Unknown", &json!({})),
+            node("blue-minion-1", "True", &marked), node("blue-minion-2", "False", &marked),
+        ]}),
+        json!({"items": [
+            node("blue-minion-3", "True", &json!({})), node("other-minion-9", "False", &json!({})),
+            node("blue-minion-4", "True", &json!({"unschedulable": true})),
+        ]}),
+    ];
+    let answers = |url: &str, told: Option<&Request>| match told {
+        None => said(&pages[usize::from(url.contains("continue"))]),
+        Some(Request { method: Method::MergePatch, body, .. }) => {
+            let mark = json!({"labels": {"magnum.openstack.org/emptied": null}});
+            assert_eq!(body.as_ref().unwrap(), &json!({"metadata": mark, "spec": {"unschedulable": null}}));
+            said("{}")
+        }
+        Some(_) => said("{}"),
+    };
+    let (sent, told) = forget(KUBERNETES, Some(&[0, 1, 4]), &answers);
+    let changes = ["PATCH /api/v1/nodes/blue-minion-1", "DELETE /api/v1/nodes/blue-minion-2"];
+    assert_eq!((sent[2..].to_vec(), told), (changes.map(str::to_owned).to_vec(), Ok(1)), "node 3 is not noticed yet");
 }
 
 /// Nobody is asked without end; the rest waits for the next time.
@@ -215,7 +354,7 @@ fn many_changes_are_made_in_several_inquiries() {
         (0..130).map(|n| member(&format!("w{n}"), &format!("blue-node-{n}"), "down", "active")).collect();
     let many = json!(many);
     let answers = |_: &str, told: Option<&Request>| if told.is_some() { said("") } else { said(&many) };
-    let (sent, told) = forget(Some(&[]), &answers);
+    let (sent, told) = forget(SWARM, Some(&[]), &answers);
     assert_eq!((sent.len(), told), (61, Ok(70)));
 }
 
