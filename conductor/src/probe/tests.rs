@@ -177,6 +177,48 @@ async fn neither_a_huge_nor_a_slow_nor_a_silent_answer_is_waited_for() {
     assert_eq!(visits.load(Ordering::Relaxed), MAX_QUESTIONS);
 }
 
+/// Tells one thing and hears what came back.
+struct Change(Option<Request>);
+
+impl Inquiry for Change {
+    type Told = Answer;
+
+    fn begin(&mut self) -> Turn<Answer> {
+        Turn::Tell(self.0.take().unwrap())
+    }
+
+    fn hear(&mut self, answer: Answer) -> Turn<Answer> {
+        Turn::Told(answer)
+    }
+}
+
+#[tokio::test]
+async fn a_change_arrives_as_it_is_told() {
+    let body = serde_json::json!({"spec": {"unschedulable": true}});
+    for (method, body, head) in [
+        (Method::Post, Some(body.clone()), "POST /nodes/w1 HTTP/1.1\r\ncontent-type: application/json\r\n"),
+        (Method::MergePatch, Some(body), "PATCH /nodes/w1 HTTP/1.1\r\ncontent-type: application/merge-patch+json\r\n"),
+        (Method::Delete, None, "DELETE /nodes/w1 HTTP/1.1\r\n"),
+    ] {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let url = format!("http://{}/nodes/w1", listener.local_addr().unwrap());
+        let end = body.as_ref().map_or("\r\n\r\n".to_owned(), ToString::to_string);
+        let heard = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut heard = String::new();
+            while !heard.ends_with(&end) {
+                heard.push(char::from(stream.read_u8().await.unwrap()));
+            }
+            stream.write_all(b"HTTP/1.1 409 Conflict\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            heard
+        });
+        let answer = inquire(&plain(), PATIENCE, &mut Change(Some(Request { method, url, body }))).await.unwrap();
+        assert_eq!(answer.unwrap().status, 409);
+        let heard = heard.await.unwrap();
+        assert!(heard.starts_with(head), "{heard}");
+    }
+}
+
 #[tokio::test]
 async fn nobody_there_is_said_without_the_url() {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
