@@ -58,7 +58,8 @@ impl Fleet {
             magnum_url: Some(format!("{url}/v1")),
             stack_delay: Duration::from_millis(300),
             play_nodes: true,
-            node_patience: Duration::from_secs(60),
+            // The API may be killed again and again meanwhile; a node tries for minutes.
+            node_patience: Duration::from_secs(180),
             ..devcloud::Settings::default()
         };
         let cloud = DevCloud::start(settings).await.unwrap();
