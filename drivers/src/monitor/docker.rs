@@ -167,7 +167,9 @@ fn engines(info: &Value) -> Result<Engines, String> {
             last.2 = value == "Healthy";
         }
     }
-    if found.is_empty() { Err("the swarm has no engines".to_owned()) } else { Ok(Engines(found)) }
+    // A swarm without workers says so itself.
+    let none = list(info, key)?.iter().any(|row| row[0] == "Nodes" && row[1] == "0");
+    if found.is_empty() && !none { Err("the swarm has no engines".to_owned()) } else { Ok(Engines(found)) }
 }
 
 /// Containers have names such as `/node/name`.

@@ -170,6 +170,18 @@ fn a_legacy_swarm_tells_of_its_engines() {
     );
 }
 
+#[test]
+fn a_legacy_swarm_without_workers_is_well() {
+    let asked = |count: &'static str| {
+        let answers = move |url: &str| match url.ends_with("/_ping") {
+            true => said("OK"),
+            false => said(json!({"SystemStatus": [["Role", "primary"], ["Nodes", count]]})),
+        };
+        health("swarm_fedora_atomic_v1", &DOCKER, &answers).status
+    };
+    assert_eq!((asked("0"), asked("2")), (HealthStatus::Healthy, HealthStatus::Unhealthy));
+}
+
 fn members(reachability: &str) -> Answer {
     said(json!([
         {"ID": "m1", "Description": {"Hostname": "blue-master-0"}, "Spec": {"Role": "manager"},
