@@ -12,12 +12,13 @@ use crate::{
     certificates::{csr, issue},
     kept,
     rewind::Rewind,
-    tenancy::trustee,
+    tenancy::{lend, trustee},
     world::{World, cluster, template},
 };
 
-/// Who asks, with the heading of the column. `reader` and `colleague` are of the project of `demo`, who made everything.
-const PEOPLE: [(&str, &str); 8] = [
+/// Who asks, with the heading of the column. `reader` and `colleague` are of the project of `demo`, who made everything; the
+/// node acts by its own name, and by the trust that `demo` has given it.
+const PEOPLE: [(&str, &str); 9] = [
     ("", "nobody"),
     ("other", "stranger"),
     ("reader", "reader"),
@@ -25,6 +26,7 @@ const PEOPLE: [(&str, &str); 8] = [
     ("demo", "creator"),
     ("admin", "admin"),
     ("blue's node", "node"),
+    ("blue's trust", "trust"),
     ("green's node", "others'"),
 ];
 
@@ -73,6 +75,9 @@ async fn furnish(world: &World) -> Furniture {
     for (label, uuid) in [("blue's node", &blue), ("green's node", &green)] {
         let user = trustee(world, label, uuid).await;
         issue(world, uuid, Some(&user)).await;
+        if uuid == &blue {
+            lend(world, "blue's trust", &user).await;
+        }
     }
     let project = |user: &str| world.cloud.seed().account(user).unwrap().project_id.clone();
     let quota = json!({"project_id": project("demo"), "resource": "Cluster", "hard_limit": 50});

@@ -25,6 +25,14 @@ pub(crate) async fn named_trustee(world: &World, label: &str, name: &str) -> Str
     user.id
 }
 
+/// Has `demo` give that trustee a trust, and knows the token it logs in with by this label.
+pub(crate) async fn lend(world: &World, label: &str, user: &str) {
+    let project = &world.cloud.seed().account("demo").unwrap().project_id;
+    let owner = world.client.as_user(domain::Secret::new(world.token("demo").await), project);
+    let trust = owner.keystone().create_trust(user, &[]).await.unwrap().id;
+    log_in(world, label, user, json!({"OS-TRUST:trust": {"id": trust}})).await;
+}
+
 /// Knows the token of a trustee by this label.
 async fn log_in(world: &World, label: &str, user: &str, scope: Value) {
     let body = json!({"auth": {"scope": scope, "identity": {"methods": ["password"],
@@ -102,10 +110,7 @@ async fn nobody_who_acts_by_a_trust_can_become_the_cluster_admin() {
     let world = World::new().await;
     let (blue, _) = furnish(&world).await;
     let user = named_trustee(&world, "unscoped", &format!("{blue}.2")).await;
-    let project = &world.cloud.seed().account("demo").unwrap().project_id;
-    let owner = world.client.as_user(domain::Secret::new(world.token("demo").await), project);
-    let trust = owner.keystone().create_trust(&user, &[]).await.unwrap().id;
-    log_in(&world, "on loan", &user, json!({"OS-TRUST:trust": {"id": trust}})).await;
+    lend(&world, "on loan", &user).await;
     let ask = async |user: &str, group: &str, name: &str| {
         let body = json!({"cluster_uuid": blue, "csr": csr(group, name)});
         world.ask("POST", "/v1/certificates").by(user).json(&body).send().await
