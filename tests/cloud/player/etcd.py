@@ -45,13 +45,19 @@ def is_together(node, discovery, peer, named):
 
 
 def all_have_come(node, discovery, peer):
-    """Puts the member on the discovery's list, as etcd does when it starts, and counts who is there."""
+    """Puts the member on the discovery's list, as etcd does when it starts for the first time, and counts who is there."""
+    own = f"{node.facts.address}={peer}"
     try:
         size = int(ask(f"{discovery}/_config/size")["node"]["value"])
-        ask(f"{discovery}/{node.server['id'].replace('-', '')[:16]}", {"value": f"{node.facts.address}={peer}"})
-        return len(ask(discovery)["node"]["nodes"]) == size
+        if own not in members(discovery):
+            ask(f"{discovery}/{node.server['id'].replace('-', '')[:16]}", {"value": own})
+        return len(members(discovery)) == size
     except (OSError, KeyError, ValueError):
         return False
+
+
+def members(discovery):
+    return [one["value"] for one in ask(discovery)["node"].get("nodes", [])]
 
 
 def ask(url, form=None):
