@@ -80,6 +80,8 @@ run_tests() {
     done
     PYTHONDONTWRITEBYTECODE=1 "$target/cloud-tests/bin/python" -m pytest -p no:cacheprovider -W ignore --tb=short \
         --durations=0 "${tests[@]}" "$@" 2>&1 | tee "$logs/$name.log" || status=$?
+    # What was asked for by name may all be in the other part.
+    if [ "$status" = 5 ] && [ "$named" != 0 ]; then status=0; fi
     sums=$(sed 's/\x1b\[[0-9;]*m//g' "$logs/$name.log" | grep -E '^=+ .* in [0-9.]+s' | tail -n 1)
     passed=$((passed + $(grep -oE '[0-9]+ passed' <<<"$sums" | grep -oE '[0-9]+' || echo 0)))
     bad=$(awk '{ for (i = 2; i <= NF; i++) if ($i ~ /^(failed|errors?)/) sum += $(i - 1) } END { print sum + 0 }' <<<"$sums")
@@ -105,7 +107,7 @@ main() {
     rm -rf "$logs"
     mkdir -p "$logs"
     "$root/tests/services.sh" tools
-    passed=0 failed=0 keep=no
+    passed=0 failed=0 keep=no named=$#
     state=${MAGNUM_CLOUD_DIR:-$target/cloud}
     if [ "${MAGNUM_CLOUD_KEEP:-0}" = 1 ] || { [ -f "$state/env" ] && "$here/status" >/dev/null 2>&1; }; then keep=yes; fi
 
