@@ -44,7 +44,7 @@ devicemapper_storage() {
 
 plain_storage() {
     if has_docker_volume; then
-        mount_volume "$DOCKER_VOLUME" /var/lib/docker
+        mount_volume "$DOCKER_VOLUME" /var/lib/docker docker
     fi
     printf 'STORAGE_DRIVER=%s\n' "$DOCKER_STORAGE_DRIVER" >/etc/sysconfig/docker-storage-setup
     printf 'DOCKER_STORAGE_OPTIONS="--storage-driver %s"\n' "$DOCKER_STORAGE_DRIVER" >/etc/sysconfig/docker-storage

@@ -16,16 +16,15 @@ initial_cluster() {
     printf '%s' "$list"
 }
 
+# The image's etcd runs as root without the right to write what belongs to others. A shell in there reads etcd.conf, and
+# what the image does not name itself has to be exported.
 configure_etcd() {
     local protocol
     protocol=$(etcd_protocol)
     if [[ -n ${ETCD_VOLUME:-} ]]; then
-        mount_volume "$ETCD_VOLUME" /var/lib/etcd
+        mount_volume "$ETCD_VOLUME" /var/lib/etcd etcd
     fi
     system_container etcd "$(image openstackmagnum/ etcd "$ETCD_TAG")"
-    if id etcd >/dev/null 2>&1; then
-        chown -R etcd:etcd /var/lib/etcd
-    fi
     mkdir -p /etc/etcd
     {
         printf 'ETCD_NAME="%s"\nETCD_DATA_DIR="/var/lib/etcd/default.etcd"\n' "$NODE_IP"
@@ -36,8 +35,8 @@ configure_etcd() {
         if [[ -n $ETCD_DISCOVERY_URL ]]; then
             # The discovery may have a certificate of the cloud's own authority, which etcd's image does not know.
             cp -L /etc/pki/tls/certs/ca-bundle.crt /etc/etcd/
-            printf 'SSL_CERT_FILE=/etc/etcd/ca-bundle.crt\nETCD_DISCOVERY="%s"\n' "$ETCD_DISCOVERY_URL"
-            [[ -z ${HTTP_PROXY:-} ]] || printf 'ETCD_DISCOVERY_PROXY="%s"\n' "$HTTP_PROXY"
+            printf 'export SSL_CERT_FILE=/etc/etcd/ca-bundle.crt\nETCD_DISCOVERY=%q\n' "$ETCD_DISCOVERY_URL"
+            [[ -z ${HTTP_PROXY:-} ]] || printf 'ETCD_DISCOVERY_PROXY=%q\n' "$HTTP_PROXY"
         else
             printf 'ETCD_INITIAL_CLUSTER="%s"\nETCD_INITIAL_CLUSTER_STATE="new"\n' "$(initial_cluster)"
             printf 'ETCD_INITIAL_CLUSTER_TOKEN="%s"\n' "$CLUSTER_UUID"

@@ -182,15 +182,16 @@ device_of() {
     readlink -f "$path"
 }
 
-# mount_volume VOLUME FOLDER: a file system of its own, made once.
+# mount_volume VOLUME FOLDER UNIT: a file system of its own, made once, without which the unit does not start.
 mount_volume() {
-    local device
+    local device needs=/etc/systemd/system/$3.service.d
     retry 20 device_of "$1" >/dev/null || fail "volume $1 is not attached"
     device=$(device_of "$1")
     if [[ $(blkid -s TYPE -o value "$device") != xfs ]]; then
         mkfs.xfs -f "$device"
     fi
-    mkdir -p "$2"
+    mkdir -p "$2" "$needs"
+    printf '[Unit]\nRequiresMountsFor=%s\n' "$2" >"$needs/volume.conf"
     if ! grep -q " $2 " /etc/fstab; then
         printf 'UUID=%s %s xfs defaults,nofail 0 0\n' "$(blkid -s UUID -o value "$device")" "$2" >>/etc/fstab
     fi

@@ -2,7 +2,7 @@
 
 use domain::{Error, Labels, checks, options::MultiMasterGuard};
 
-use crate::{Label, label::switch, version::numbers};
+use crate::{Label, label::switch};
 
 pub(crate) mod networks;
 
@@ -130,20 +130,6 @@ pub(crate) fn cloud_access(check: &Check<'_>) -> Result<Option<String>, Error> {
     let wanted = if check.registry_enabled { "registry_enabled" } else { "volume_driver" };
     let needs = check.registry_enabled || check.volume_driver == Some("cinder");
     Ok(needs.then(|| format!("{wanted} has no effect on the nodes while [trust] cluster_user_trust is false")))
-}
-
-/// The version of Kubernetes in the label `kube_tag` is one that the nodes' scripts know: at least the first minor version of
-/// major version 1, and below the second. A tag that is no version is the user's own business.
-pub(crate) fn kube_tag(labels: &Labels, least: u64, end: u64) -> Result<(), Error> {
-    let Some(tag) = labels.value("kube_tag") else { return Ok(()) };
-    match numbers(tag) {
-        Some((major, minor, _)) if major != 1 || !(least..end).contains(&minor) => {
-            let to = if end == u64::MAX { String::new() } else { format!(" and below v1.{end}") };
-            let fix = format!("Label kube_tag: nodes of this driver are set up for versions from v1.{least}{to}");
-            Err(Error::bad_value("labels", tag, &fix))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[cfg(test)]

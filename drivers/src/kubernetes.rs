@@ -72,7 +72,8 @@ pub(crate) static LABELS: &[Label] = &[
     label("ingress_controller_role", "ingress", Form::Text, "Value of the node label role where it runs."),
     label("kube_dashboard_enabled", "true", Form::Bool, "Dashboard and heapster."),
     label("kube_dashboard_version", "v1.8.3", Form::Tag, "Version of the dashboard."),
-    label("kube_tag", "v1.11.6", Form::Tag, "Version of Kubernetes."),
+    // Manifests are of apps/v1, and from 1.20 on the API server has no port without TLS for the master's own parts.
+    label("kube_tag", "v1.11.6", Form::Kubernetes(9, 20), "Version of Kubernetes."),
     label("kubeapi_options", "", Form::Text, "More arguments of the API server."),
     label("kubecontroller_options", "", Form::Text, "More arguments of the controller manager."),
     label("kubelet_options", "", Form::Text, "More arguments of the kubelets."),

@@ -4,6 +4,8 @@ use std::net::Ipv4Addr;
 
 use domain::{Error, Labels};
 
+use crate::version::numbers;
+
 /// A label of a driver.
 #[derive(Clone, Copy, Debug)]
 pub struct Label {
@@ -50,6 +52,9 @@ pub enum Form {
     Cidrs,
     /// Tag of a container image, never `latest`.
     Tag,
+    /// Tag of Kubernetes: of major version 1, from the first minor version on and below the second, which are those that the
+    /// nodes' scripts are made for. A tag that is no version is the user's own business.
+    Kubernetes(u64, u64),
     /// One of these words.
     OneOf(&'static [&'static str]),
     /// Start of an image name: ends in `/`.
@@ -86,7 +91,10 @@ impl Label {
     }
 
     /// Refuses a value the nodes or Heat could not use.
-    pub(crate) fn check(&self, labels: &Labels) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::BadValue`] with the label's name and what would be right.
+    pub fn check(&self, labels: &Labels) -> Result<(), Error> {
         let Some(text) = self.given(labels) else { return Ok(()) };
         match self.form.fault(text) {
             None => Ok(()),
@@ -108,6 +116,10 @@ impl Form {
             Self::Cidr => is_cidr(text),
             Self::Cidrs => text.split(',').all(|part| is_cidr(part.trim())),
             Self::Tag => is_tag(text),
+            Self::Kubernetes(least, end) => {
+                let fits = |(major, minor, _)| major == 1 && (least..end).contains(&minor);
+                is_tag(text) && numbers(text).is_none_or(fits)
+            }
             Self::OneOf(words) => words.contains(&text),
             Self::Prefix => text.ends_with('/') && !text.contains(char::is_whitespace),
             Self::Url => is_url(text),
@@ -123,6 +135,10 @@ impl Form {
             Self::Cidr => "use an IPv4 network such as 10.100.0.0/16".to_owned(),
             Self::Cidrs => "use IPv4 networks such as 10.0.0.0/8, with commas between them".to_owned(),
             Self::Tag => "use the tag of an image such as v1.11.6; latest is not a version".to_owned(),
+            Self::Kubernetes(least, end) => {
+                let to = if end == u64::MAX { String::new() } else { format!(" and below v1.{end}") };
+                format!("nodes of this driver are set up for versions from v1.{least}{to}")
+            }
             Self::OneOf(words) => format!("use one of {}", words.join(", ")),
             Self::Prefix => "use a prefix of image names that ends with a slash".to_owned(),
             Self::Url => "use a URL such as https://mirror.example/kubernetes, without a slash at its end".to_owned(),
@@ -164,6 +180,10 @@ mod tests {
             (Form::Cidr, "10.0.0.0/24"),
             (Form::Cidrs, "10.0.0.0/8, 192.168.0.0/16"),
             (Form::Tag, "v1.11.6"),
+            (Form::Kubernetes(9, 20), "v1.9.3"),
+            (Form::Kubernetes(9, 20), "v1.19.16-own"),
+            (Form::Kubernetes(9, 20), "stable"),
+            (Form::Kubernetes(27, u64::MAX), "v1.99.0"),
             (Form::OneOf(&["udp", "vxlan"]), "vxlan"),
             (Form::Prefix, "mirror.example:5000/kube/"),
             (Form::Url, "https://mirror.example/kubernetes"),
@@ -180,6 +200,10 @@ mod tests {
             (Form::Cidr, "10.0.0/24"),
             (Form::Cidrs, "10.0.0.0/8,"),
             (Form::Tag, "latest"),
+            (Form::Kubernetes(9, 20), "latest"),
+            (Form::Kubernetes(9, 20), "v1.8.15"),
+            (Form::Kubernetes(9, 20), "v1.20.0"),
+            (Form::Kubernetes(27, u64::MAX), "v2.0.0"),
             (Form::Tag, "v1 $(id)"),
             (Form::OneOf(&["udp", "vxlan"]), "VXLAN"),
             (Form::Prefix, "mirror.example:5000/kube"),

@@ -29,8 +29,8 @@ const OF_NODES: [&str; 8] = [
     "selinux_mode",
 ];
 
-/// What the cluster's stack was looked up for and must not be looked up again.
-const OF_CLUSTER: [&str; 2] = ["external_network", "fixed_network_cidr"];
+/// What the cluster's stack was looked up or computed for, and must not be anew.
+const OF_CLUSTER: [&str; 3] = ["dns_service_ip", "external_network", "fixed_network_cidr"];
 
 /// Workers of a Kubernetes cluster in a stack of their own.
 pub(crate) struct Workers {

@@ -1,7 +1,9 @@
 //! Tests every driver has to pass, on the same sample inputs.
 
 mod added;
+mod atomic;
 mod coreos;
+mod flags;
 mod generic;
 mod hot;
 mod ignition;

@@ -49,8 +49,6 @@ impl Driver for K8sFedoraAtomic {
 
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         check::labels(self.labels(), given.labels)?;
-        // Manifests are of apps/v1, and from 1.20 on the API server has no port without TLS for the master's own parts.
-        check::kube_tag(given.labels, 9, 20)?;
         kubernetes::networks(self.labels(), given)?;
         check::tls(given)?;
         check::docker_volume(given)?;

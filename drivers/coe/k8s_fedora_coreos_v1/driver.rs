@@ -86,8 +86,6 @@ impl Driver for K8sFedoraCoreos {
 
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         check::labels(self.labels(), given.labels)?;
-        // Before 1.27 a kubelet's configuration does not say where containerd is.
-        check::kube_tag(given.labels, 27, u64::MAX)?;
         kubernetes::networks(self.labels(), given)?;
         readable(self.labels(), given)?;
         needed(given)?;

@@ -52,7 +52,8 @@ pub(super) static OWN: &[Label] = &[
     label("kube_binaries_url", "https://dl.k8s.io", Form::Url, "Where kubelet and kubectl are fetched from."),
     label("kube_dashboard_enabled", "false", Form::Bool, "The dashboard."),
     label("kube_dashboard_version", "v2.7.0", Form::Tag, "Version of the dashboard."),
-    label("kube_tag", "v1.35.5", Form::Tag, "Version of Kubernetes."),
+    // Before 1.27 a kubelet's configuration does not say where containerd is.
+    label("kube_tag", "v1.35.5", Form::Kubernetes(27, u64::MAX), "Version of Kubernetes."),
     label("metrics_scraper_tag", "v1.0.8", Form::Tag, "Version of the dashboard's metrics scraper."),
     label("metrics_server_enabled", "true", Form::Bool, "The metrics server, which kubectl top and autoscaling need."),
     label("metrics_server_tag", "v0.8.1", Form::Tag, "Version of the metrics server."),

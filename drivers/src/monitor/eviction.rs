@@ -35,6 +35,12 @@ fn later(reply: &Reply) -> bool {
     matches!(reply.status, 409 | 429 | 500 | 503 | 504)
 }
 
+/// Not now, also for what this pod alone is refused for, by a webhook or because its namespace ends: all others are emptied,
+/// and how long it is tried is the resize's business.
+fn not_evicted(reply: &Reply) -> bool {
+    reply.status >= 400
+}
+
 /// A pod as its namespace and its name.
 type Pod = (String, String);
 
@@ -189,7 +195,7 @@ impl Inquiry for Empty {
             Heard::Version => self.read_version(answer).map(|()| self.evict()),
             Heard::Evicted => {
                 self.heard = Heard::Evicted;
-                self.changes.hear(answer, later).map(|()| self.evict())
+                self.changes.hear(answer, not_evicted).map(|()| self.evict())
             }
         };
         turn.unwrap_or_else(|why| Turn::Told(Err(why)))

@@ -1,7 +1,6 @@
 //! The Fedora CoreOS driver: what it refuses and computes, and its scripts carried out in a root of their own.
 
 mod credentials;
-mod flags;
 mod manifests;
 mod node;
 mod orders;

@@ -286,7 +286,11 @@ fn nodes_of_kubernetes_are_cordoned_and_their_pods_evicted() {
             (url, Some(Request { method: Method::Post, body, .. })) => {
                 assert_eq!(body.as_ref().unwrap()["apiVersion"], version);
                 evicted.set(evicted.get() + 1);
-                if url.contains("db") { refused(429, "budget") } else { said("") }
+                match (url.contains("db"), version) {
+                    (true, _) => refused(429, "budget"),
+                    (false, "policy/v1") => refused(403, "the namespace is being terminated"),
+                    (false, _) => said(""),
+                }
             }
             _ => refused(404, "{}"),
         };

@@ -21,8 +21,13 @@ fn run(sample: &Sample, group: &str, scripts: &[&str], commands: &str) -> Output
     run_of(atomic(), sample, group, scripts, commands)
 }
 
-/// Runs `commands` after the functions of the named scripts, with the parameters of a node of the driver already read.
+/// Runs what [`script`] makes.
 pub(super) fn run_of(driver: &dyn Driver, sample: &Sample, group: &str, scripts: &[&str], commands: &str) -> Output {
+    Command::new("bash").arg("-c").arg(script(driver, sample, group, scripts, commands)).output().unwrap()
+}
+
+/// `commands` after the functions of the named scripts, with the parameters of a node of the driver already read.
+pub(super) fn script(driver: &dyn Driver, sample: &Sample, group: &str, scripts: &[&str], commands: &str) -> String {
     let request = sample.stack(driver);
     let user_data = readable(&Rendered::new(&request).user_data(group, 0));
     let mut text = String::new();
@@ -37,7 +42,7 @@ pub(super) fn run_of(driver: &dyn Driver, sample: &Sample, group: &str, scripts:
     }
     text.push_str("sleep() { :; }\n");
     text.push_str(commands);
-    Command::new("bash").arg("-c").arg(text).output().unwrap()
+    text
 }
 
 fn is_name(text: &str) -> bool {
@@ -49,7 +54,7 @@ fn source(driver: &dyn Driver, name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let own = root.join("coe").join(driver.name()).join("templates").join(name);
     let text = fs::read_to_string(own).or_else(|_| fs::read_to_string(root.join("shared").join(name))).unwrap();
-    let acts = ["step \"", "apply_extras", "load_parameters", "trap finish", "    \"--node-labels"];
+    let acts = ["step \"", "apply_extras", "load_parameters", "trap finish"];
     let kept = text.lines().filter(|line| !acts.iter().any(|act| line.starts_with(act) && !line.ends_with('{')));
     kept.fold(String::new(), |all, line| all + line + "\n")
 }

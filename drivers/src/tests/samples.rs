@@ -80,7 +80,7 @@ pub(super) fn other_value(label: &Label) -> String {
             _ => "172.20.0.0/16".to_owned(),
         },
         Form::Cidrs => "172.20.0.0/16,172.21.0.0/16".to_owned(),
-        Form::Tag if label.name == "kube_tag" => format!("{}.99", label.default.rsplit_once('.').unwrap().0),
+        Form::Kubernetes(..) => format!("{}.99", label.default.rsplit_once('.').unwrap().0),
         Form::Tag => "v9.9.9".to_owned(),
         Form::OneOf(words) => (*words.last().unwrap()).to_owned(),
         Form::Prefix => "mirror.example:5000/kube/".to_owned(),

@@ -145,7 +145,7 @@ fn scripts_read_what_the_parameter_file_has() {
     let request = every_label().stack(atomic());
     let rendered = Rendered::new(&request);
     for group in ["kube_masters", "kube_minions"] {
-        let text = rendered.user_data(group, 0);
+        let text = readable(&rendered.user_data(group, 0));
         let known: BTreeSet<&str> = text
             .lines()
             .flat_map(|line| line.split_whitespace().map(|word| word.trim_start_matches('"')))

@@ -5,6 +5,7 @@ that it names has started, and all of them name the same ones; or, with a discov
 """
 
 import json
+import shlex
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -17,7 +18,7 @@ PORT = 2379
 
 def settings(root):
     lines = (line.partition("=") for line in root.read("etc/etcd/etcd.conf").splitlines())
-    return {name: value.strip('"') for name, _, value in lines}
+    return {name: "".join(shlex.split(value)) for name, _, value in lines}
 
 
 def context(root):

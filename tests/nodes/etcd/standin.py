@@ -10,16 +10,14 @@ from downloads; kubectl is the real one where it asks for a path, and has nothin
 import csv
 import gzip
 import hashlib
-import http.server
 import io
-import json
 import os
 import shlex
-import ssl
 import sys
 import tarfile
 from pathlib import Path
 
+from server import kubernetes, serve, tls
 from units import hostnamectl, sleep, start, stop
 
 NAME = Path(sys.argv[0]).name
@@ -27,7 +25,6 @@ WORDS = sys.argv[1:]
 UNITS = Path("/etc/systemd/system")
 DOWNLOADS = ("https://dl.k8s.io/", "https://github.com/")
 KUBECTL = "#!/bin/bash\n[[ $* != *--raw* ]] || exec /usr/bin/kubectl \"$@\"\n"
-NODE = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
 def arguments(unit):
@@ -42,39 +39,12 @@ def arguments(unit):
 PROGRAMS = {"etcd": ["/usr/bin/etcd"], "kube-apiserver": [sys.executable, __file__, "serve"]}
 
 
-def serve(words):
+def serve_api(words):
     flags = dict(word.removeprefix("--").split("=", 1) for word in words)
     with open(flags["token-auth-file"], newline="") as lines:
         tokens = {token: (user, groups) for token, user, _, groups in csv.reader(lines)}
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(flags["tls-cert-file"], flags["tls-private-key-file"])
-    context.load_verify_locations(flags["client-ca-file"])
-    context.verify_mode = ssl.CERT_OPTIONAL
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def identity(self):
-            """User and groups: the common name and the organisations of a certificate, or what the token file says."""
-            certificate = self.connection.getpeercert()
-            if certificate:
-                names = [pair for part in certificate["subject"] for pair in part]
-                return tuple(",".join(value for key, value in names if key == wanted)
-                             for wanted in ("commonName", "organizationName"))
-            return tokens.get(self.headers.get("Authorization", "").removeprefix("Bearer "))
-
-        def do_GET(self):  # noqa: N802 - the name that the library wants
-            known = self.identity()
-            body = "ok" if self.path == "/readyz" else json.dumps(
-                NODE if self.path.startswith("/api/v1/nodes/") else {"user": known and known[0], "groups": known and known[1]})
-            self.send_response(200 if known else 401)
-            self.end_headers()
-            self.wfile.write((body if known else "Unauthorized").encode())
-
-    class Server(http.server.ThreadingHTTPServer):
-        def finish_request(self, request, address):
-            # Here, in the thread of the connection, so that a client that says nothing stops no other.
-            super().finish_request(context.wrap_socket(request, server_side=True), address)
-
-    Server(("", int(flags["secure-port"])), Handler).serve_forever()
+    context = tls(flags["tls-cert-file"], flags["tls-private-key-file"], flags["client-ca-file"])
+    serve(("", int(flags["secure-port"])), kubernetes(tokens), context)
 
 
 def systemctl(action, *units):
@@ -119,7 +89,7 @@ def curl(*words):
 
 HERE = {"systemctl": systemctl, "curl": curl, "sleep": sleep, "hostnamectl": hostnamectl, "podman": podman}
 if WORDS[:1] == ["serve"]:
-    serve(WORDS[1:])
+    serve_api(WORDS[1:])
 else:
     # The others have nothing to do.
     HERE.get(NAME, lambda *_: None)(*WORDS)

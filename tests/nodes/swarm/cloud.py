@@ -25,14 +25,15 @@ def free_port():
 
 
 class Cloud:
-    """Runs `magnum all --devcloud`, whose stacks wait for what nodes report."""
+    """Runs `magnum all --devcloud`, with further options by their names in the environment; its stacks wait for what nodes
+    report."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, options):
         self.folder = folder
         self.port = free_port()
         state = folder / "state"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("OS_")}
-        environment["OS_KUBERNETES__HEALTH_POLLING_INTERVAL"] = HEALTH_SECONDS
+        environment |= {"OS_KUBERNETES__HEALTH_POLLING_INTERVAL": HEALTH_SECONDS} | options
         self.log = folder / "service.log"
         self.process = subprocess.Popen(
             [os.environ["MAGNUM_BIN"], "all", "--devcloud", "--await-nodes", "--listen", f"127.0.0.1:{self.port}",

@@ -88,11 +88,11 @@ class Machine:
         self.stand_in(STANDIN, NAMES)
         (self.root / "var/lib/cloud/user-data").write_text(user_data)
 
-    def stand_in(self, program, names):
-        """Commands that the program stands in for."""
+    def stand_in(self, program, names, *modules):
+        """Commands that the program stands in for, with what it imports."""
         tools = self.root / "usr-local/bin"
-        shutil.copy(UNITS, tools)
-        shutil.copy(program, tools)
+        for file in [UNITS, *modules, program]:
+            shutil.copy(file, tools)
         (tools / program.name).chmod(0o755)
         for name in names:
             (tools / name).unlink(missing_ok=True)

@@ -22,10 +22,11 @@ class Story:
 
     name = ""
     machines = None
+    options = {}
 
     def __init__(self, folder):
         self.folder = folder
-        self.cloud = Cloud(folder)
+        self.cloud = Cloud(folder, self.options)
         self.cluster = self.machines(self.cloud, folder)
 
     def await_status(self, wanted, seconds=420):

@@ -2,6 +2,16 @@
 # Kubelet and kube-proxy, which every node runs, and what all components of Kubernetes share.
 export KUBELET_CLOUD="" CONTROLLER_CLOUD=""
 
+# Minor version of Kubernetes, by which flags differ; the default's where the tag is no version.
+kube_minor() {
+    local version=${KUBE_TAG#v}
+    if [[ ! $version =~ ^1\.[0-9]+\. ]]; then
+        version=1.11.0
+    fi
+    version=${version#1.}
+    printf '%s' "${version%%.*}"
+}
+
 # kubeconfig FILE USER CERTIFICATE SERVER
 kubeconfig() {
     local tls="" user=""
@@ -33,11 +43,16 @@ kubelet_certificate() {
     make_certificate proxy system:kube-proxy system:node-proxier "" clientAuth
 }
 
-# After all images are installed, because some bring a file of that name.
+# After all images are installed, because some bring a file of that name. Kubelets read it too, and from 1.15 on know no
+# --allow-privileged: they allow what the API server does.
 write_kubernetes_config() {
+    local privileged="--allow-privileged=$KUBE_ALLOW_PRIV"
+    if (($(kube_minor) > 14)); then
+        privileged=""
+    fi
     mkdir -p /etc/kubernetes/manifests
     printf 'KUBE_LOGTOSTDERR="--logtostderr=true"\nKUBE_LOG_LEVEL="--v=2"\n' >/etc/kubernetes/config
-    printf 'KUBE_ALLOW_PRIV="--allow-privileged=%s"\nKUBE_MASTER=""\n' "$KUBE_ALLOW_PRIV" >>/etc/kubernetes/config
+    printf 'KUBE_ALLOW_PRIV="%s"\nKUBE_MASTER=""\n' "$privileged" >>/etc/kubernetes/config
 }
 
 # configure_kubelet SERVER FURTHER_ARGUMENTS

@@ -48,13 +48,20 @@ install_certificates() {
 }
 
 configure_api_server() {
-    local arguments address port
+    local arguments address port plugins=enable-admission-plugins
+    if (($(kube_minor) < 10)); then
+        plugins=admission-control
+    fi
     arguments="--authorization-mode=Node,RBAC --runtime-config=api/all=true --storage-backend=etcd3"
     arguments+=" --kubelet-preferred-address-types=InternalIP,Hostname,ExternalIP --apiserver-count=$NUMBER_OF_MASTERS"
     arguments+=" --service-account-key-file=$CERTIFICATES/service_account.pub"
     if is_true "$TLS_DISABLED"; then
         address="--insecure-bind-address=0.0.0.0"
         port="--insecure-port=8080 --secure-port=0"
+        if (($(kube_minor) > 11)); then
+            # It must have one, which nobody uses.
+            port="--insecure-port=8080 --bind-address=127.0.0.1"
+        fi
         arguments="--runtime-config=api/all=true --service-account-key-file=$CERTIFICATES/service_account.pub"
     else
         address="--bind-address=0.0.0.0 --insecure-bind-address=127.0.0.1"
@@ -69,8 +76,8 @@ configure_api_server() {
         printf 'KUBE_API_ADDRESS="%s"\nKUBE_API_PORT="%s"\n' "$address" "$port"
         printf 'KUBE_ETCD_SERVERS="--etcd-servers=http://127.0.0.1:2379"\n'
         printf 'KUBE_SERVICE_ADDRESSES="--service-cluster-ip-range=%s"\n' "$PORTAL_NETWORK_CIDR"
-        printf 'KUBE_ADMISSION_CONTROL="--enable-admission-plugins=NodeRestriction,%s"\n' "$ADMISSION_CONTROL_LIST"
-        printf 'KUBE_API_ARGS="%s %s"\n' "$arguments" "$KUBEAPI_OPTIONS"
+        printf 'KUBE_ADMISSION_CONTROL="--%s=NodeRestriction,%s"\n' "$plugins" "$ADMISSION_CONTROL_LIST"
+        printf 'KUBE_API_ARGS="--allow-privileged=%s %s %s"\n' "$KUBE_ALLOW_PRIV" "$arguments" "$KUBEAPI_OPTIONS"
     } >/etc/kubernetes/apiserver
 }
 
@@ -135,6 +142,11 @@ start_control_plane() {
     retry 40 is_api_healthy || fail "the API server is not healthy"
 }
 
+# Kubelets may not give themselves a role from 1.16 on.
+name_role() {
+    "${KUBECTL[@]}" label --overwrite node "$INSTANCE_NAME" node-role.kubernetes.io/master= >&2
+}
+
 # Masters take turns, so that etcd keeps its majority.
 use_certificates() {
     sleep "$((NODE_INDEX * 30))"
@@ -189,11 +201,11 @@ step "etcd" configure_etcd
 step "cloud configuration" optional configure_cloud_provider
 step "API server" configure_api_server
 step "controllers" configure_controllers
-step "kubelet" configure_kubelet "$(api_url 127.0.0.1)" \
-    "--node-labels=node-role.kubernetes.io/master= --register-with-taints=node-role.kubernetes.io/master=:NoSchedule"
+step "kubelet" configure_kubelet "$(api_url 127.0.0.1)" --register-with-taints=node-role.kubernetes.io/master=:NoSchedule
 step "kube-proxy" configure_kube_proxy "$(api_url 127.0.0.1)"
 step "Kubernetes configuration" write_kubernetes_config
 step "control plane" start_control_plane
+step "role" retry 30 name_role
 apply_extras
 step "orders" watch_orders
 step "report" report SUCCESS "the API answers and etcd is healthy"

@@ -99,7 +99,7 @@ configure_etcd() {
         trusted=$TRUST/pem/tls-ca-bundle.pem
     fi
     if [[ -n $ETCD_VOLUME ]]; then
-        mount_volume "$ETCD_VOLUME" "$ETCD_DATA"
+        mount_volume "$ETCD_VOLUME" "$ETCD_DATA" etcd
     fi
     install -d -m 0700 "$ETCD_DATA"
     retry 10 decide_state || fail "the other members of etcd do not let this one in again"

@@ -86,7 +86,7 @@ SETTINGS
 
 configure_containerd() {
     if [[ -n $DOCKER_VOLUME ]]; then
-        mount_volume "$DOCKER_VOLUME" /var/lib/containerd
+        mount_volume "$DOCKER_VOLUME" /var/lib/containerd containerd
     fi
     mkdir -p /etc/containerd
     containerd_settings >/etc/containerd/config.toml

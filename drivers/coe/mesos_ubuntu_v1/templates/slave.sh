@@ -4,7 +4,7 @@
 configure_docker() {
     if [[ -n $DOCKER_VOLUME ]] && ! mountpoint -q /var/lib/docker; then
         systemctl stop docker 2>/dev/null || log "docker is not running yet"
-        mount_volume "$DOCKER_VOLUME" /var/lib/docker
+        mount_volume "$DOCKER_VOLUME" /var/lib/docker docker
     fi
     docker_configuration
 }

@@ -4,10 +4,13 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{super::samples::SECRETS, flags, node::Node};
-use crate::tests::samples::{
-    all,
-    coreos::{driver, every_label, with},
+use super::{super::samples::SECRETS, node::Node};
+use crate::tests::{
+    flags::{CURRENT, Flags},
+    samples::{
+        all,
+        coreos::{driver, every_label, with},
+    },
 };
 
 fn booted(node: &Node) -> String {
@@ -43,9 +46,13 @@ const ALIKE: [&str; 10] = [
     "volumes_of_unknown_type",
 ];
 
+/// Minor version of the table of flags, which is the one that the driver builds.
+const CURRENT_MINOR: u64 = 35;
+
 /// Every sample, and each node from the beginning to its report.
 #[test]
 fn every_node_reports_success_starts_only_what_its_version_knows_and_tells_no_secret() {
+    let table = Flags::read(CURRENT);
     for (name, sample) in all(driver()).into_iter().filter(|(name, _)| !ALIKE.contains(name)) {
         for (group, reason, units) in [
             ("kube_masters", "the API answers and etcd is healthy", MASTER.as_slice()),
@@ -67,9 +74,9 @@ fn every_node_reports_success_starts_only_what_its_version_knows_and_tells_no_se
                 let (image, arguments) = in_image(&node, unit);
                 assert!(image.contains(unit), "{name}: {image}");
                 assert!(arguments.len() > 2, "{name} {unit}: {arguments:?}");
-                flags::check(unit, &arguments);
+                table.check(unit, &arguments, CURRENT_MINOR);
             }
-            flags::check("kubelet", &node.command("kubelet"));
+            table.check("kubelet", &node.command("kubelet"), CURRENT_MINOR);
         }
     }
 }
@@ -230,6 +237,19 @@ fn etcd_trusts_what_the_machine_trusts_when_it_asks_a_discovery() {
     let words = asked("discovery_url");
     assert!(words.contains(bundle) && words.contains("/etc/pki/ca-trust/extracted:ro"), "{words}");
     assert!(!asked("default").contains("SSL_CERT_FILE"));
+}
+
+/// A boot does not wait for these mounts, so what keeps its data there has to.
+#[test]
+fn what_lies_on_a_volume_does_not_start_without_it() {
+    let (_, sample) = all(driver()).into_iter().find(|(name, _)| *name == "volumes").unwrap();
+    let node = Node::new(&sample, "kube_masters");
+    booted(&node);
+    for (unit, folder) in [("etcd", "/var/lib/etcd"), ("containerd", "/var/lib/containerd")] {
+        assert!(node.read("/etc/fstab").contains(&format!(" {folder} xfs ")), "{folder}");
+        let needs = node.read(&format!("/etc/systemd/system/{unit}.service.d/volume.conf"));
+        assert_eq!(needs, format!("[Unit]\nRequiresMountsFor={folder}\n"));
+    }
 }
 
 #[test]
