@@ -60,10 +60,6 @@ struct OneKeypair {
 struct Servers {
     servers: Vec<Server>,
 }
-#[derive(Deserialize)]
-struct OneServer {
-    server: Server,
-}
 
 impl<'a> Nova<'a> {
     pub(crate) fn new(session: &'a Session) -> Self {
@@ -122,14 +118,5 @@ impl<'a> Nova<'a> {
     pub async fn servers(&self, name: &str) -> Result<Vec<Server>> {
         let call = self.0.get(Service::Nova, "list servers").path(&["servers", "detail"]);
         Ok(call.query("name", name).send().await?.json::<Servers>()?.servers)
-    }
-
-    /// The server with this id.
-    ///
-    /// # Errors
-    /// [`domain::Error::Cloud`].
-    pub async fn server(&self, id: &str) -> Result<Option<Server>> {
-        let found = self.0.get(Service::Nova, format!("read server {id}")).path(&["servers", id]).find().await?;
-        found.map(|reply| Ok(reply.json::<OneServer>()?.server)).transpose()
     }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The APIs of clusters, which are no services of the cloud.
+pub(crate) const CLUSTER: &str = "cluster";
+
 /// What happens to a request that a [`Fault`] picks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
@@ -22,7 +25,8 @@ pub enum Effect {
 /// A disturbance of requests that match service, method and path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Catalogue type (`orchestration`) or project name (`heat`) of the service; empty for all.
+    /// Catalogue type (`orchestration`) or project name (`heat`) of the service; empty for all. `cluster` for what played
+    /// nodes serve, where only refusals happen.
     pub service: String,
     /// HTTP method in any case; empty for all.
     pub method: String,
@@ -51,7 +55,7 @@ impl Fault {
     }
 
     fn matches(&self, service: &str, method: &str, path: &str) -> bool {
-        (self.service.is_empty() || canonical(&self.service) == service)
+        ((self.service.is_empty() && service != CLUSTER) || canonical(&self.service) == service)
             && (self.method.is_empty() || self.method.eq_ignore_ascii_case(method))
             && path.contains(&self.path_contains)
     }

@@ -86,21 +86,33 @@ async fn a_server_that_is_named_is_emptied_first() {
     world.end().await;
 }
 
+/// Two workers, of which the second is to leave, has been told so and holds on to what it runs.
+async fn holding_on(world: &World, driver: &dyn Driver) -> (String, Vec<String>) {
+    let (uuid, all) = pair(world, driver).await;
+    world.cloud.let_nodes_hold_on(true);
+    world.accept_resize(&uuid, 1).await;
+    world.die(&uuid, "empty_nodes", Point::AfterEffect).await;
+    (uuid, all)
+}
+
+/// A later look finds reason to wait, and nobody has gone.
+async fn assert_waits(world: &World, uuid: &str, all: &[String], what: &str) {
+    world.deps.clock.advance(Duration::from_secs(60));
+    let op = world.active(uuid).await;
+    let waits = world.engine().advance(&op.id, &|| false).await.unwrap();
+    let op = world.active(uuid).await;
+    assert!(matches!(waits, Advanced::Waiting(_)) && op.step == "empty_nodes", "{what}: {waits:?}, {op:?}");
+    assert_eq!(workers(world), all, "{what}: nobody goes yet");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nodes_that_hold_on_to_their_work_are_waited_for_and_then_go() {
     let world = World::with_options(&[("OS_MAGNUM_RS__DRAIN_TIME", "600")]).await;
     for driver in helped() {
         let name = driver.name();
-        let (uuid, all) = pair(&world, driver).await;
-        world.cloud.let_nodes_hold_on(true);
-        world.accept_resize(&uuid, 1).await;
-        world.die(&uuid, "empty_nodes", Point::AfterEffect).await;
+        let (uuid, all) = holding_on(&world, driver).await;
         assert_eq!(world.cloud.drained_nodes(), all[1..], "{name}");
-        world.deps.clock.advance(Duration::from_secs(120));
-        let op = world.active(&uuid).await;
-        let waits = world.engine().advance(&op.id, &|| false).await.unwrap();
-        assert!(matches!(waits, Advanced::Waiting(_)) && op.step == "empty_nodes", "{name}: {waits:?}, {op:?}");
-        assert_eq!(workers(&world), all, "{name}: nobody goes yet");
+        assert_waits(&world, &uuid, &all, name).await;
         let before = world.cloud.lost_work();
         world.run_until_idle(&world.engine()).await;
         world.cloud.let_nodes_hold_on(false);
@@ -108,6 +120,23 @@ async fn nodes_that_hold_on_to_their_work_are_waited_for_and_then_go() {
         assert_eq!(workers(&world), all[..1], "{name}");
         assert_eq!(world.cloud.lost_work(), before + 5, "{name}");
         assert_healthy(&world, &uuid, name).await;
+        delete(&world, &uuid).await;
+    }
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_look_that_fails_ends_no_waiting() {
+    let world = World::with_options(&[("OS_MAGNUM_RS__DRAIN_TIME", "600")]).await;
+    for driver in helped() {
+        let name = driver.name();
+        let (uuid, all) = holding_on(&world, driver).await;
+        assert_waits(&world, &uuid, &all, name).await;
+        world.cloud.inject(Fault::once("cluster", "GET", "/nodes", Effect::Refuse(503)));
+        assert_waits(&world, &uuid, &all, name).await;
+        assert_eq!(world.cloud.faults_left(), 0, "{name}");
+        world.run_until_idle(&world.engine()).await;
+        world.cloud.let_nodes_hold_on(false);
         delete(&world, &uuid).await;
     }
     world.end().await;
@@ -160,6 +189,10 @@ async fn nodes_that_stay_get_work_again() {
         world.accept_resize(&uuid, 1).await;
         world.die(&uuid, "empty_nodes", Point::AfterCommit).await;
         assert_eq!(world.cloud.drained_nodes(), all[1..], "{name}");
+        if name.starts_with("k8s") {
+            // Not just then, so it is asked again.
+            world.cloud.inject(Fault::once("cluster", "PATCH", "/nodes", Effect::Refuse(409)));
+        }
         world.run_until_idle(&world.engine()).await;
         let cluster = world.cluster(&uuid).await.unwrap();
         assert_eq!(
@@ -167,7 +200,7 @@ async fn nodes_that_stay_get_work_again() {
             (&json!("UPDATE_FAILED"), &json!(2)),
             "{name}: {cluster}"
         );
-        assert_eq!(workers(&world), all, "{name}");
+        assert_eq!((workers(&world), world.cloud.faults_left()), (all, 0), "{name}");
         assert!(world.cloud.drained_nodes().is_empty(), "{name}");
         resize(&world, &uuid, 1).await;
         assert_eq!(world.cloud.lost_work(), before, "{name}");

@@ -123,7 +123,7 @@ async fn what_cannot_be_is_refused_and_nothing_is_stored() {
     let world = World::new().await;
     let uuid = built(&world, "plain").await;
     let path = format!("/clusters/{uuid}/nodegroups");
-    let cases: [(Value, u16, &str); 9] = [
+    let cases: [(Value, u16, &str); 10] = [
         (json!({}), 400, "name"),
         (json!({"name": "m", "role": "master"}), 400, "role"),
         (json!({"name": "default-worker"}), 409, "already exists"),
@@ -131,7 +131,8 @@ async fn what_cannot_be_is_refused_and_nothing_is_stored() {
         (json!({"name": "g", "node_labels": {"kubernetes.io/x": "y"}}), 409, "node_labels"),
         (json!({"name": "g", "node_taints": [{"key": "x", "effect": "Never"}]}), 409, "node_taints"),
         (json!({"name": "g", "flavor_id": "absent"}), 400, "flavor_id"),
-        (json!({"name": "g", "labels": {"kube_tag": "v1.99.0"}}), 400, "newer than their masters"),
+        (json!({"name": "g", "labels": {"kube_tag": "v1.12.0"}}), 400, "newer than their masters"),
+        (json!({"name": "g", "labels": {"kube_tag": "v1.8.0"}}), 400, "are set up for versions from v1.9"),
         (json!({"name": "g", "labels": {"flannel_backend": "vxlan"}}), 400, "flannel_backend"),
     ];
     for (body, expected, part) in cases {
@@ -146,6 +147,34 @@ async fn what_cannot_be_is_refused_and_nothing_is_stored() {
     let (status, list) = world.send("GET", &format!("{path}/?role=worker"), None).await;
     assert_eq!((status, list["nodegroups"].as_array().unwrap().len()), (200, 1), "{list}");
     assert!(world.store.operations(Some(&uuid), true, 10).await.unwrap().is_empty());
+    world.accept_delete(&uuid).await;
+    world.run_until_idle(&world.engine()).await;
+    world.end().await;
+}
+
+/// What is shown of a cluster counts the workers of all groups; what a PATCH names is the size of the default ones.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_size_that_is_shown_is_no_answer_to_the_one_that_is_asked_for() {
+    let world = World::new().await;
+    let uuid = built(&world, "sum").await;
+    world.accept_nodegroup_create(&uuid, "more", 2).await;
+    world.run_until_idle(&world.engine()).await;
+    let shown = world.cluster(&uuid).await.unwrap()["node_count"].clone();
+    let own = world.nodegroup(&uuid, "default-worker").await.unwrap()["node_count"].as_i64().unwrap();
+    assert_eq!(shown, own + 2);
+    let patch = json!([{"op": "replace", "path": "/node_count", "value": shown}]);
+    let (status, answer) = world.send("PATCH", &format!("/clusters/{uuid}"), Some(patch)).await;
+    assert_eq!(status, 202, "{answer}");
+    world.run_until_idle(&world.engine()).await;
+    assert_eq!(world.nodegroup(&uuid, "default-worker").await.unwrap()["node_count"], shown);
+    assert_eq!(world.cluster(&uuid).await.unwrap()["node_count"], own + 4);
+
+    let path = format!("/clusters/{uuid}/nodegroups/?role=worker&limit=1");
+    let (_, page) = world.send("GET", &path, None).await;
+    let next = page["next"].as_str().unwrap_or_else(|| panic!("{page}"));
+    assert!(next.ends_with("&role=worker"), "{next}");
+    let (_, second) = world.send("GET", next.split_once("/v1").unwrap().1, None).await;
+    assert_eq!(second["nodegroups"][0]["name"], "more", "{second}");
     world.accept_delete(&uuid).await;
     world.run_until_idle(&world.engine()).await;
     world.end().await;

@@ -295,7 +295,7 @@ async fn a_template_that_says_what_the_cluster_has_of_its_own_asks_for_no_change
     let world = World::with(|settings| settings.play_nodes = false).await;
     templates(&world).await;
     let body = json!({"name": "own", "cluster_template_id": "old", "flavor_id": "m1.large", "docker_volume_size": 7,
-        "master_lb_enabled": false});
+        "master_lb_enabled": false, "labels": {"etcd_tag": "v3.2.9"}, "merge_labels": true});
     let (code, made) = world.send("POST", "/clusters", Some(body)).await;
     assert_eq!(code, 202, "{made}");
     world.run_until_idle(&world.engine()).await;
@@ -303,7 +303,7 @@ async fn a_template_that_says_what_the_cluster_has_of_its_own_asks_for_no_change
     let template = |flavor: &str| {
         json!({"name": flavor, "coe": "kubernetes", "image_id": "fedora-atomic-27", "external_network_id": "public",
             "keypair_id": "testkey", "flavor_id": flavor, "docker_volume_size": 7, "master_lb_enabled": false,
-            "labels": {"kube_tag": NEW, "etcd_volume_size": "1"}})
+            "labels": {"kube_tag": NEW, "etcd_volume_size": "1", "etcd_tag": "v3.2.9"}})
     };
     for flavor in ["m1.medium", "m1.large"] {
         let (code, answer) = world.send("POST", "/clustertemplates", Some(template(flavor))).await;

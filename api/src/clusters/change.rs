@@ -140,9 +140,14 @@ pub(super) fn apply_to(
         .map_err(|error| Error::internal("read a patched cluster that passed its table", error))?;
     let health = changed.iter().any(|name| name.starts_with("health_"));
     // While something runs, the size shown may not be the size to come, and after a failure it may not be the size there
-    // is: what is named now is the last word.
-    let shown_may_differ = record.cluster.status.is_busy() || record.cluster.status.is_failed();
-    let named = shown_may_differ && patch.attributes().any(|name| name == "node_count");
+    // is: what is named now is the last word. It is the size of the default workers, and what is shown counts all.
+    let status = record.cluster.status;
+    let shown_is_theirs = || {
+        default_workers(&record.nodegroups)
+            .is_ok_and(|group| before.get("node_count") == Some(&json!(group.node_count)))
+    };
+    let named = patch.attributes().any(|name| name == "node_count")
+        && (status.is_busy() || status.is_failed() || !shown_is_theirs());
     let node_count = (named || changed.contains(&"node_count")).then(|| wanted.node_count.unwrap_or(1));
     count_allowed(node_count, ctx)?;
     Ok(Changed {

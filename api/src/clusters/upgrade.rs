@@ -75,6 +75,7 @@ pub(super) fn check(
         )));
     }
     same_shape(record, template, driver)?;
+    driver.labels().iter().try_for_each(|label| label.check(&template.labels))?;
     let version = upgrades.target(&template.labels);
     drivers::upgrade_order(&record.nodegroups, only, &version)
         .map_err(|reason| Error::Conflict(format!("Cluster {} cannot be upgraded: {reason}", record.cluster.name)))?;
@@ -146,7 +147,10 @@ fn same_shape(record: &ClusterRecord, template: &ClusterTemplate, driver: &dyn D
         ("external_network_id", own.external_network_id != template.external_network_id),
     ];
     let fields = fields.into_iter().chain(asked_anew(&record.cluster, own, template));
-    let differs = |label: &&Label| label.given(&own.labels) != label.given(&template.labels);
+    let differs = |label: &&Label| {
+        let asked = label.given(&template.labels);
+        ![label.given(&own.labels), label.given(&record.cluster.labels)].contains(&asked)
+    };
     let labels = driver.labels().iter().filter(|label| label.name != "kube_tag").filter(differs);
     let fields = fields.filter(|(_, differs)| *differs).map(|(name, _)| name.to_owned());
     let names: Vec<String> = fields.chain(labels.map(|label| format!("the label {}", label.name))).collect();
@@ -155,7 +159,7 @@ fn same_shape(record: &ClusterRecord, template: &ClusterTemplate, driver: &dyn D
     }
     Err(Error::Conflict(format!(
         "An upgrade changes the version of Kubernetes alone (label kube_tag), and cluster_template {} differs from that of \
-         the cluster in {}. Name a template that is the same in this",
+         the cluster in {}. Name a template that is the same in this; a name and the id of the same thing count as different",
         template.uuid,
         names.join(", ")
     )))

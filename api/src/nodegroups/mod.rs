@@ -13,6 +13,7 @@ use domain::{Cluster, Error, NodeGroup, OperationKind, Rule};
 use serde::Serialize;
 use serde_json::{Value, json};
 use store::ClusterRecord;
+use url::form_urlencoded::byte_serialize;
 use utoipa::ToSchema;
 
 pub(crate) use change::template_of;
@@ -64,6 +65,9 @@ pub(crate) async fn list(
     let page = page(&paging, groups)?;
     let path = format!("/v1/{}", collection_of(&record.cluster));
     let next = ctx.next(&paging, &path, page.len(), page.last().map(|group| group.uuid.as_str()));
+    // The next page is one of the same list.
+    let kept = role.map(|role| format!("&role={}", byte_serialize(role.as_bytes()).collect::<String>()));
+    let next = next.map(|next| next + kept.as_deref().unwrap_or_default());
     Ok(HttpResponse::Ok().json(NodeGroupList { nodegroups: page, next }))
 }
 

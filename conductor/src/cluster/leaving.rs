@@ -5,7 +5,10 @@
 //! be done is read from Heat and from the cluster each time, so every step may run twice and die anywhere; a node that was
 //! emptied carries a mark by which it gets work again if it stays.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use chrono::TimeDelta;
 use cloud::Resource;
@@ -19,6 +22,8 @@ use crate::{
 
 /// Pause between two looks at nodes that are being emptied or forgotten.
 const GLANCE: TimeDelta = TimeDelta::seconds(5);
+/// Pause before the cluster is asked again to give nodes work, which only a resize that has failed waits for.
+const MOMENT: Duration = Duration::from_secs(2);
 /// Nodes one inquiry is about, so that its time and its number of questions suffice.
 const AT_ONCE: usize = 20;
 
@@ -45,20 +50,41 @@ pub(super) async fn readmit_nodes(ctx: &mut StepCtx) -> Result<Next, Fail> {
     if ctx.deps.options.magnum_rs.drain_time == 0 {
         return Ok(Next::Done);
     }
-    let told = match forget(ctx).await {
-        Err(Fail::Lost) => return Err(Fail::Lost),
-        // Heat does not say who is gone, so nobody is.
-        Err(_) => readmit(ctx).await,
-        told => told,
-    };
-    let why = match told {
-        Ok(Ok(_)) => return Ok(Next::Done),
+    // Heat goes on with it: who was to leave may still leave.
+    if matches!(ctx.target_stack().await, Ok(Some(stack)) if stack.status.ends_with("_IN_PROGRESS")) {
+        return Ok(Next::Done);
+    }
+    let why = match readmit_all(ctx).await {
+        Ok(Ok(0)) => return Ok(Next::Done),
+        Ok(Ok(left)) => format!("{left} are left"),
         Ok(Err(why)) => why,
         Err(Fail::Lost) => return Err(Fail::Lost),
         Err(Fail::Fatal(error) | Fail::Retry(error)) => error.to_string(),
     };
     tracing::warn!(cluster.uuid = %ctx.cluster.uuid, why, "nodes that were emptied may take no work, the next resize sees to it");
     Ok(Next::Done)
+}
+
+/// One inquiry makes only so many changes, so another follows while they get fewer; and for what the cluster would not do
+/// just then, two more.
+async fn readmit_all(ctx: &StepCtx) -> Result<Told, Fail> {
+    let (mut before, mut more) = (usize::MAX, 2);
+    loop {
+        let told = match forget(ctx).await {
+            Err(Fail::Lost) => return Err(Fail::Lost),
+            // Heat does not say who is gone, so nobody is.
+            Err(_) => readmit(ctx).await?,
+            Ok(told) => told,
+        };
+        match told {
+            Ok(left) if left > 0 && left < before => before = left,
+            Ok(left) if left > 0 && more > 0 => {
+                more -= 1;
+                tokio::time::sleep(MOMENT).await;
+            }
+            told => return Ok(told),
+        }
+    }
 }
 
 /// Waits until the cluster has forgotten the nodes that are gone.
@@ -70,9 +96,12 @@ pub(super) async fn forget_nodes(ctx: &mut StepCtx) -> Result<Next, Fail> {
 /// What a step makes of what is left to wait for. Only Heat's and Nova's failures are tried again.
 fn waited(ctx: &StepCtx, left: Result<Told, Fail>, otherwise: &str) -> Result<Next, Fail> {
     let patience = patience(ctx, &ctx.op.step);
+    let in_time = ctx.deps.clock.now() - ctx.op.step_since < patience;
     let why = match left {
         Ok(Ok(0)) => return Ok(Next::Done),
-        Ok(Ok(_)) if ctx.deps.clock.now() - ctx.op.step_since < patience => return Ok(Next::Wait(GLANCE)),
+        Ok(Ok(_)) if in_time => return Ok(Next::Wait(GLANCE)),
+        // A connection breaks, a swarm elects its leader: who has been waited for before is asked again.
+        Ok(Err(_)) if in_time && ctx.op.attempt > 0 => return Ok(Next::Wait(GLANCE)),
         Ok(Ok(left)) => format!("{left} are left after {} seconds", patience.num_seconds()),
         Ok(Err(why)) => why,
         Err(Fail::Fatal(error)) => error.to_string(),
@@ -89,23 +118,19 @@ async fn empty(ctx: &StepCtx, params: &ResizeParams) -> Result<Told, Fail> {
     let Some(target) = target(ctx)? else { return Ok(Ok(0)) };
     let Some((stack, members)) = members(ctx, target.monitor).await? else { return Ok(Ok(0)) };
     let roll = Roll::new(target.monitor.workers(), &stack, None);
-    let mut named = BTreeSet::new();
-    for entry in &params.nodes_to_remove {
-        named.extend(numbers_of(ctx, &roll, &members, entry).await?);
-    }
+    let named = named(ctx, &roll, (&stack, &members), &params.nodes_to_remove).await?;
     let count = usize::try_from(params.node_count).unwrap_or_default();
     let names: Vec<String> =
         leaving(members.keys(), &named, count).into_iter().map(|number| roll.name(number)).collect();
     let probe = Probe::new(&ctx.deps);
-    let mut left = 0;
+    // What keeps one part from being emptied keeps none of the others.
+    let mut left: Told = Ok(0);
     for names in names.chunks(AT_ONCE) {
         let Some(inquiry) = target.monitor.empty(&target.site, names) else { return Ok(Ok(0)) };
-        match run(ctx, &probe, &target, inquiry).await {
-            Ok(more) => left += more,
-            Err(why) => return Ok(Err(why)),
-        }
+        let told = run(ctx, &probe, &target, inquiry).await;
+        left = left.and_then(|left| told.map(|more| left + more));
     }
-    Ok(Ok(left))
+    Ok(left)
 }
 
 async fn forget(ctx: &StepCtx) -> Result<Told, Fail> {
@@ -157,20 +182,36 @@ pub(super) fn numbered<'a>(resources: &'a [Resource], group: &str) -> BTreeMap<u
     of_group.filter_map(|one| Some((one.name.parse().ok()?, one))).collect()
 }
 
-/// The member that a request names as Heat lets it: by number, by its server, or by its own stack.
-async fn numbers_of(
+/// The members that a request names as Heat lets it: by number, by their servers, or by their own stacks. Whom Nova does not
+/// know nobody can empty.
+async fn named(
     ctx: &StepCtx,
     roll: &Roll,
-    members: &BTreeMap<u64, Resource>,
-    entry: &str,
-) -> Result<Option<u64>, Fail> {
-    let by_id = || members.iter().find(|(_, one)| one.physical_id.as_deref() == Some(entry)).map(|(number, _)| *number);
-    let known = entry.parse().ok().filter(|number| members.contains_key(number)).or_else(by_id);
-    if known.is_some() {
-        return Ok(known);
+    (stack, members): (&str, &BTreeMap<u64, Resource>),
+    entries: &[String],
+) -> Result<BTreeSet<u64>, Fail> {
+    let stacks: BTreeMap<&str, u64> =
+        members.iter().filter_map(|(number, one)| Some((one.physical_id.as_deref()?, *number))).collect();
+    let known = |entry: &str| {
+        let number = entry.parse().ok().filter(|number| members.contains_key(number));
+        number.or_else(|| stacks.get(entry).copied())
+    };
+    let mut named: BTreeSet<u64> = entries.iter().filter_map(|entry| known(entry)).collect();
+    let others: BTreeSet<&str> = entries.iter().map(String::as_str).filter(|entry| known(entry).is_none()).collect();
+    if others.is_empty() {
+        return Ok(named);
     }
-    let server = ctx.with_any(|session| async move { session.nova().server(entry).await }).await?;
-    Ok(server.and_then(|server| roll.number(&server.name)).filter(|number| members.contains_key(number)))
+    let servers = match ctx.with_any(|session| async move { session.nova().servers(stack).await }).await {
+        Ok(servers) => servers,
+        Err(Fail::Lost) => return Err(Fail::Lost),
+        Err(Fail::Fatal(error) | Fail::Retry(error)) => {
+            tracing::warn!(cluster.uuid = %ctx.cluster.uuid, %error, "nodes that are named by their servers are not emptied");
+            Vec::new()
+        }
+    };
+    let of_them = servers.iter().filter(|server| others.contains(server.id.as_str()));
+    named.extend(of_them.filter_map(|server| roll.number(&server.name)).filter(|number| members.contains_key(number)));
+    Ok(named)
 }
 
 /// Who leaves: those that are named, and of the others the newest that are too many.

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::pin::Pin;
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
 use http_body_util::{BodyExt, Collected};
 use hyper::body::Incoming;
@@ -20,6 +20,7 @@ use tokio_openssl::SslStream;
 
 use super::nodes::{self, PlayedNode};
 use super::{docker, kube, mesos};
+use crate::faults::{CLUSTER, Effect};
 use crate::state::{Shared, World};
 
 /// The cluster behind an API server. It does not keep the cloud alive.
@@ -82,6 +83,11 @@ impl Cluster {
     }
 
     fn answer(&self, asked: &Asked) -> Response<String> {
+        let take = |shared: Arc<Shared>| shared.faults().take(CLUSTER, &asked.method, &asked.path);
+        if let Some(Effect::Refuse(status)) = self.shared.upgrade().and_then(take) {
+            let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            return reply(status, "application/json", r#"{"message": "not now"}"#.to_owned());
+        }
         match self.api {
             Api::Kubernetes => kube::answer(self, asked),
             Api::Legacy => docker::legacy(self, asked),
