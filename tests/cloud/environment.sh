@@ -46,6 +46,7 @@ cloud_lines() {
         BROKER_URL "amqp://magnum:$(password 'broker magnum')@127.0.0.1:$(port_of rabbitmq)/magnum" \
         MEMCACHED "127.0.0.1:$(port_of memcached)" \
         CONTAINER_INFRA_PORT "$(port_of container-infra)" \
+        HORIZON_URL "http://127.0.0.1:$(port_of horizon)" \
         SERVICE_USER magnum SERVICE_PASSWORD "$(password 'user magnum')" SERVICE_PROJECT service \
         TRUSTEE_DOMAIN magnum TRUSTEE_DOMAIN_ADMIN trustee_domain_admin \
         TRUSTEE_DOMAIN_ADMIN_PASSWORD "$(password 'user trustee_domain_admin')" \

@@ -16,15 +16,20 @@ cloud_packages=(
     barbican-api
     octavia-api octavia-worker
     cinder-api cinder-scheduler
+    python3-sqlalchemy-ext
     python3-openstackclient python3-magnumclient python3-heatclient
     python3-octaviaclient python3-barbicanclient python3-neutronclient
     qemu-utils curl jq openssl
 )
 
+# Only for the test that works with it.
+# shellcheck disable=SC2034  # used by `service`
+horizon_packages=(openstack-dashboard python3-magnum-ui chromium chromium-driver)
+
 missing_packages() {
     local installed
     installed=$(dpkg-query -W -f '${db:Status-Abbrev} ${Package}\n' 2>/dev/null | sed -n 's/^ii  *//p' | sort -u)
-    printf '%s\n' "${cloud_packages[@]}" | sort -u | comm -23 - <(printf '%s\n' "$installed")
+    printf '%s\n' "$@" | sort -u | comm -23 - <(printf '%s\n' "$installed")
 }
 
 # Each of them asks whether it may make itself a database.
@@ -54,9 +59,10 @@ disable_new_daemons() {
     done >/dev/null 2>&1
 }
 
+# `install_packages PACKAGE...`: those of them that are missing.
 install_packages() {
     local missing=() present=() log policy=/usr/sbin/policy-rc.d own_policy=no result=0
-    mapfile -t missing < <(missing_packages)
+    mapfile -t missing < <(missing_packages "$@")
     [ ${#missing[@]} -gt 0 ] || return 0
     if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
         die "missing packages: ${missing[*]}. Install them (on Debian 12, as root) and run this again"
@@ -74,7 +80,7 @@ install_packages() {
         timeout 300 apt-get update &&
             timeout 1500 env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
                 -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold "${missing[@]}"
-    } >"$log" 2>&1 </dev/null || result=$?
+    } >>"$log" 2>&1 </dev/null || result=$?
     [ $own_policy = no ] || rm -f "$policy"
     mapfile -t missing < <(dpkg-query -W -f '${Package}\n' | sort -u | comm -13 <(printf '%s\n' "${present[@]}") -)
     disable_new_daemons "${missing[@]}"

@@ -85,7 +85,7 @@ podman() {
     printf 'podman %s\n' "$folder" >>"$state/images"
 }
 
-# kubectl --server URL apply -f FILE; with a kubeconfig also get --raw PATH and label --overwrite node NAME LABEL
+# kubectl --server URL apply -f FILE, and label --overwrite node NAME LABEL; with a kubeconfig also get --raw PATH
 kubectl() {
     case " $* " in
         *" get configmap "*) [ "$1" != --kubeconfig ] || cat /etc/kubernetes/certs/ca.crt ;;
@@ -102,9 +102,12 @@ kubectl_made() {
         [ -s "$2" ] || refuse "stat $2: no such file or directory"
         with_kubeconfig "$@"
     else
-        [ "$3" = apply ] || refuse "only apply is known"
         [ -e "$state/active/kube-apiserver" ] || refuse "The connection to the server $2 was refused"
-        keep_manifest
+        case $3 in
+            apply) keep_manifest ;;
+            label) [ -e "$state/active/kubelet" ] || refuse "nodes \"$6\" not found" ;;
+            *) refuse "unknown command $3" ;;
+        esac
     fi
 }
 

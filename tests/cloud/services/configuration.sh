@@ -53,6 +53,11 @@ configure() {
                 heartbeat_key="$(password 'octavia heartbeat')" certs_passphrase="$(password 'octavia certificates')" \
                 amphora_flavor="$(seeded amphora_flavor)" management_network="$(seeded management_network)"
             ;;
+        horizon)
+            mkdir -p "$(configuration horizon)"
+            render "$here/conf/horizon.py" secret_key="$(password horizon)" keystone="$(url_of keystone)" \
+                memcached="127.0.0.1:$(chosen_port memcached)" >"$(configuration horizon)/horizon_settings.py"
+            ;;
     esac
 }
 

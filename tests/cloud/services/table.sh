@@ -8,6 +8,8 @@ all_services=(
     heat-api heat-api-cfn heat-engine barbican-api cinder-api cinder-scheduler
     nova-compute cinder-volume octavia-api octavia-worker
 )
+# Started only when asked for by name.
+optional_services=(horizon)
 
 # The usual ports of OpenStack, to which MAGNUM_CLOUD_PORT_OFFSET is added when the cloud is made: so a machine can have
 # several of them.
@@ -18,7 +20,7 @@ declare -A usual_ports=(
 
 port_of() {
     case $1 in
-        mariadb | epmd | rabbitmq | memcached) chosen_port "$1" ;;
+        mariadb | epmd | rabbitmq | memcached | horizon) chosen_port "$1" ;;
         container-infra) echo $((9511 + $(chosen_port offset))) ;;
         *) [ -z "${usual_ports[$1]:-}" ] || echo $((usual_ports[$1] + $(chosen_port offset))) ;;
     esac
@@ -28,8 +30,8 @@ url_of() { echo "http://127.0.0.1:$(port_of "$1")"; }
 
 known_service() {
     local name
-    for name in "${all_services[@]}"; do [ "$name" != "$1" ] || return 0; done
-    die "no such service: $1 (there are ${all_services[*]})"
+    for name in "${all_services[@]}" "${optional_services[@]}"; do [ "$name" != "$1" ] || return 0; done
+    die "no such service: $1 (there are ${all_services[*]} ${optional_services[*]})"
 }
 
 # The header makes clients open a connection per request: this server closes each of them without saying so.
@@ -89,6 +91,10 @@ service_command() {
             ;;
         octavia-api) wsgi octavia-api 1 /usr/bin/octavia-wsgi --pyargv "--config-file $conf/octavia/octavia.conf" ;;
         octavia-worker) command=(/usr/bin/octavia-worker --config-file "$conf/octavia/octavia.conf") ;;
+        horizon)
+            environment=("PYTHONPATH=$conf/horizon" DJANGO_SETTINGS_MODULE=horizon_settings)
+            wsgi horizon 2 "$here/conf/horizon-wsgi.py" --static-map /static=/var/lib/openstack-dashboard/static
+            ;;
     esac
 }
 

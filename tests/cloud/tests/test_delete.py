@@ -1,28 +1,10 @@
 """Deletion from every state that a cluster can be in, and with parts of it already gone. Nothing is ever left."""
 
-import pytest
-
 SMALL = ["--network-driver", "flannel", "--floating-ip-disabled"]
 
 
-@pytest.fixture
-def held(tell, cloud, orders):
-    """Makes a cluster whose servers are there and do nothing yet."""
-
-    def make(name, *words):
-        orders.give(f"{name}-", hold=True)
-        story = tell(name)
-        story.make_template(cloud, *SMALL, *words)
-        story.create("--node-count", "1")
-        story.until(lambda: len(story.servers()) == 2, "both servers")
-        assert story.ask()["status"] == "CREATE_IN_PROGRESS"
-        return story
-
-    return make
-
-
-def test_while_it_is_created(held):
-    held("creating").delete()
+def test_while_it_is_created(building):
+    building("creating").delete()
 
 
 def test_after_an_update_failed(tell, cloud, orders):
@@ -53,10 +35,10 @@ def test_while_it_is_resized(tell, cloud, orders):
     story.delete()
 
 
-def test_with_a_load_balancer_made_by_the_cluster(held, cloud, demo):
+def test_with_a_load_balancer_made_by_the_cluster(building, cloud, demo):
     """Kubernetes has made a load balancer for a service, with a floating IP; both would keep the network from going."""
-    story = held("balancer")
-    subnet = view_of_subnet(demo, story)
+    story = building("balancer")
+    subnet = subnet_of(demo, story)
     balancer = demo.load_balancer.create_load_balancer(
         name=f"kube_service_{story.uuid}_default_web", vip_subnet_id=subnet,
         description=f"Kubernetes external service default/web from cluster {story.uuid}",
@@ -71,14 +53,16 @@ def test_with_a_load_balancer_made_by_the_cluster(held, cloud, demo):
     assert demo.network.find_ip(floating.id) is None
 
 
-def view_of_subnet(demo, story):
+def subnet_of(demo, story):
+    """Nova takes a server's port some time after the server is there."""
     server = next(iter(story.servers().values()))
+    story.until(lambda: list(demo.network.ports(device_id=server.id)), "the server's port")
     port = next(demo.network.ports(device_id=server.id))
     return port.fixed_ips[0]["subnet_id"]
 
 
-def test_with_the_stack_already_gone(held, demo):
-    story = held("nostack")
+def test_with_the_stack_already_gone(building, demo):
+    story = building("nostack")
     stack = story.ask()["stack_id"]
     demo.orchestration.delete_stack(stack)
     story.until(lambda: is_deleted(demo, stack), "the stack's end")
@@ -94,8 +78,8 @@ def is_deleted(demo, stack):
     return found is None or found.status == "DELETE_COMPLETE"
 
 
-def test_with_the_trust_already_gone(held, demo, view):
-    story = held("notrust")
+def test_with_the_trust_already_gone(building, demo, view):
+    story = building("notrust")
     [trustee] = [user for user in view.get("identity", "/users")["users"] if user["name"].startswith(story.uuid)]
     trusts = view.get("identity", "/OS-TRUST/trusts", params={"trustee_user_id": trustee["id"]})["trusts"]
     assert len(trusts) == 1

@@ -13,7 +13,7 @@ import time
 
 import pytest
 import requests
-from tokens import create_with, is_over, password_token
+from tokens import is_over, password_token
 
 # Not beside others: everything that runs at the same time is disturbed as well.
 pytestmark = pytest.mark.disturbs
@@ -42,21 +42,6 @@ def operate(cloud):
 def service(request):
     """Our two processes."""
     return request.config.service
-
-
-@pytest.fixture
-def building(tell, cloud, orders):
-    """Makes a cluster whose servers are there and do nothing until the orders are withdrawn."""
-
-    def make(name):
-        orders.give(f"{name}-", hold=True)
-        story = tell(name)
-        story.make_template(cloud, *SMALL)
-        story.create("--node-count", "1")
-        story.until(lambda: len(story.servers()) == 2, "both servers")
-        return story
-
-    return make
 
 
 def test_barbican_keeps_the_keys(tell, cloud, view, demo, census, cli, tmp_path):
@@ -136,14 +121,10 @@ def short_tokens(operate):
     operate("keystone", "restart")
 
 
-def test_tokens_end_during_a_long_create(short_tokens, tell, cloud, orders):
+def test_tokens_end_during_a_long_create(short_tokens, building, cloud, orders):
     """The user's, the service's, the trustee's, and the one in the nodes' command for signals: all of them by their time."""
-    orders.give("shortlived-", hold=True)
-    story = tell("shortlived")
-    story.make_template(cloud, *SMALL)
     token = password_token(cloud)
-    create_with(cloud, story, token)
-    story.until(lambda: len(story.servers()) == 2, "both servers")
+    story = building("shortlived", token=token)
     story.until(lambda: is_over(cloud, token), "the end of the token", 2 * TOKEN_SECONDS)
     orders.withdraw()
     story.complete()

@@ -32,6 +32,35 @@ def is_refused(story, folder):
     return done.returncode == 60
 
 
+def rotate_credentials(story, cli):
+    """Every node, the present ones without being replaced, logs in as another trustee; answers which."""
+    [old] = {record["trustee"] for record in story.records()}
+    cli.coe("credential", "rotate", story.name)
+    assert story.ask()["status"] == "UPDATE_IN_PROGRESS"
+    story.complete("UPDATE")
+    [new] = {record["trustee"] for record in story.records()}
+    assert new != old
+    for record in story.records():
+        assert record["task"].startswith("1 credentials "), record
+    return new
+
+
+def rotate_authority(story, cli, folder):
+    [old] = authorities(cli, story.name)
+    opens(story, cli, folder / "before")
+    cli.coe("ca", "rotate", story.name)
+    assert story.ask()["status"] == "UPDATE_IN_PROGRESS"
+    story.until(lambda: len(authorities(cli, story.name)) == 2, "both authorities")
+    both = authorities(cli, story.name)
+    assert both[1] == old
+    story.complete("UPDATE")
+    assert authorities(cli, story.name) == both[:1]
+    # Three are told after the first, of credentials: of both authorities, of certificates, of the new authority alone.
+    assert {record["task"].rpartition(" ")[0] for record in story.records()} == {"4 certificates"}, story.records()
+    opens(story, cli, folder / "after")
+    assert is_refused(story, folder / "before"), "the old authority does not vouch for the API any more"
+
+
 @pytest.mark.parametrize("distro", ["atomic", "coreos"])
 def test_rotate(tell, cloud, cli, tmp_path, distro):
     story = tell(f"rotate-{distro}")
@@ -39,27 +68,14 @@ def test_rotate(tell, cloud, cli, tmp_path, distro):
     story.create("--node-count", "2")
     story.complete()
     servers = {name: server.id for name, server in story.servers().items()}
-    [old] = authorities(cli, story.name)
-    opens(story, cli, tmp_path / "before")
-
-    cli.coe("ca", "rotate", story.name)
-    assert story.ask()["status"] == "UPDATE_IN_PROGRESS"
-    story.until(lambda: len(authorities(cli, story.name)) == 2, "both authorities")
-    both = authorities(cli, story.name)
-    assert both[1] == old
-    story.complete("UPDATE")
-
-    assert authorities(cli, story.name) == both[:1]
+    trustee = rotate_credentials(story, cli)
+    rotate_authority(story, cli, tmp_path)
     assert {name: server.id for name, server in story.servers().items()} == servers, "no server was replaced"
-    for record in story.records():
-        number, kind, _ = record["task"].split(" ")
-        assert (number, kind) == ("3", "certificates"), record
-    opens(story, cli, tmp_path / "after")
-    assert is_refused(story, tmp_path / "before"), "the old authority does not vouch for the API any more"
 
-    # A node that is made later has heard of nothing and is told everything.
+    # A node that is made later has heard of nothing and is told everything; it logs in as the only trustee there is.
     cli.coe("cluster", "update", story.name, "--node-count", "3")
     story.complete("UPDATE")
+    assert {record["trustee"] for record in story.records()} == {trustee}
     story.delete()
 
 
@@ -70,32 +86,4 @@ def test_drivers_that_cannot(tell, cloud, cli):
     with pytest.raises(Refused, match="swarm_fedora_atomic_v2"):
         cli.coe("ca", "rotate", story.name)
     story.wait("CREATE_COMPLETE")
-    story.delete()
-
-
-@pytest.mark.parametrize("distro", ["atomic", "coreos"])
-def test_rotate_credentials(tell, cloud, cli, distro):
-    story = tell(f"renew-{distro}")
-    story.make_template(cloud, "--network-driver", "flannel", image=f"fedora-{distro}-latest")
-    story.create("--node-count", "1")
-    story.complete()
-    servers = {name: server.id for name, server in story.servers().items()}
-    [old] = {record["trustee"] for record in story.records()}
-
-    cli.coe("credential", "rotate", story.name)
-    assert story.ask()["status"] == "UPDATE_IN_PROGRESS"
-    story.complete("UPDATE")
-    assert {name: server.id for name, server in story.servers().items()} == servers, "no server was replaced"
-    [new] = {record["trustee"] for record in story.records()}
-    assert new != old
-    for record in story.records():
-        assert record["task"].startswith("1 credentials "), record
-
-    # A node that is made later logs in as the new trustee, which is the only one there is; so does every node that gets
-    # certificates of another authority.
-    cli.coe("cluster", "update", story.name, "--node-count", "2")
-    story.complete("UPDATE")
-    assert {record["trustee"] for record in story.records()} == {new}
-    cli.coe("ca", "rotate", story.name)
-    story.complete("UPDATE")
     story.delete()

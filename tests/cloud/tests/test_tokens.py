@@ -2,17 +2,11 @@
 
 from tokens import create_with, password_token, revoke
 
-TEMPLATE = ["--network-driver", "flannel", "--floating-ip-disabled"]
 
-
-def test_token_revoked_once_the_stack_is_begun(tell, cloud, orders):
+def test_token_revoked_once_the_stack_is_begun(building, cloud, orders):
     """The rest of the create goes by the trust, and the nodes by their own credentials."""
-    orders.give("revoked-", hold=True)
-    story = tell("revoked")
-    story.make_template(cloud, *TEMPLATE)
     token = password_token(cloud)
-    create_with(cloud, story, token)
-    story.until(lambda: len(story.servers()) == 2, "both servers")
+    story = building("revoked", token=token)
     revoke(cloud, token)
     orders.give("revoked-", stale=True)
     story.complete()
@@ -23,7 +17,7 @@ def test_token_revoked_once_the_stack_is_begun(tell, cloud, orders):
 def test_token_revoked_at_once(tell, cloud):
     """Whatever was done by then: the cluster is complete, or failed with a reason that says what to do."""
     story = tell("hasty")
-    story.make_template(cloud, *TEMPLATE)
+    story.make_template(cloud, "--network-driver", "flannel", "--floating-ip-disabled")
     token = password_token(cloud)
     create_with(cloud, story, token)
     revoke(cloud, token)
