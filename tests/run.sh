@@ -16,8 +16,9 @@ tests/run.sh [PART...]     default: all parts in this order
   rust      all Rust tests; needs MariaDB, PostgreSQL and RabbitMQ, see tests/services.sh
   mysql     the tests of the API and the conductor once more on MariaDB and RabbitMQ, the longest left out
   postgres  the same on PostgreSQL and RabbitMQ
-  clients   the real OpenStack clients, and the commands of README.md
+  clients   the real OpenStack clients
   nodes     the nodes' own scripts with real etcds, dockers and ZooKeepers in network namespaces; skipped where one is not root
+  readme    the commands of README.md
 
 The full output of each part is kept in target/test-logs/PART.log.
 TEXT
@@ -25,11 +26,11 @@ TEXT
 
 for part in "$@"; do
     case $part in
-        format | lint | rust | mysql | postgres | clients | nodes) ;;
+        format | lint | rust | mysql | postgres | clients | nodes | readme) ;;
         *) usage && exit 2 ;;
     esac
 done
-[ $# -gt 0 ] || set -- format lint rust mysql postgres clients nodes
+[ $# -gt 0 ] || set -- format lint rust mysql postgres clients nodes readme
 
 target=${CARGO_TARGET_DIR:-$PWD/target}
 logs=$target/test-logs
@@ -98,18 +99,20 @@ run_postgres() { run_on "$TEST_POSTGRES_URL"; }
 run_clients() {
     # Without it the test with that client is skipped.
     [ "$(id -u)" != 0 ] || tests/services.sh gophercloud
-    tests/clients/run.sh
+    tests/clients/run.sh --ignore=tests/clients/test_readme.py
 }
 
 run_nodes() {
     if [ "$(id -u)" != 0 ]; then
-        say 'test result: skipped, because namespaces and daemons need root. 0 passed; 0 failed; 4 ignored;'
+        say 'test result: skipped, because namespaces and daemons need root. 0 passed; 0 failed; 6 ignored;'
         return
     fi
     cargo build --quiet
-    tests/nodes/run.sh etcd swarm zookeeper discovery
-    say 'test result: ok. 4 passed; 0 failed; 0 ignored;'
+    tests/nodes/run.sh etcd atomic swarm legacy zookeeper discovery
+    say 'test result: ok. 6 passed; 0 failed; 0 ignored;'
 }
+
+run_readme() { tests/clients/run.sh tests/clients/test_readme.py; }
 
 # Adds up what the runners say of themselves; a part without a runner counts as one check.
 count() {
@@ -127,24 +130,28 @@ count() {
     passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + left))
 }
 
-# The nodes' tests mostly wait, so they run beside the clients' when both are asked for; in a session of their own, which ends
-# with this script.
-nodes_pid=
-begin_nodes() {
+# The nodes' tests and README's commands mostly wait, so they run beside the clients' when these are asked for as well; in a
+# session of their own, which ends with this script. The clients' environments are there when README's turn comes.
+beside_pid=
+begin_beside() {
+    local part beside=()
+    for part in "$@"; do
+        case $part in nodes | readme) beside+=("$part") ;; esac
+    done
+    [ ${#beside[@]} -gt 0 ] || return 0
     # Both install packages, which is done one after the other; what goes wrong here is told by the clients' part.
     [ "$(id -u)" != 0 ] || tests/services.sh gophercloud >/dev/null 2>&1 || true
-    setsid tests/run.sh nodes >"$logs/nodes.out" 2>&1 </dev/null &
-    nodes_pid=$!
+    rm -f "$logs"/{nodes,readme}.status
+    setsid tests/run.sh "${beside[@]}" >"$logs/beside.out" 2>&1 </dev/null &
+    beside_pid=$!
 }
 
-end_nodes() { [ -z "$nodes_pid" ] || kill -- "-$nodes_pid" 2>/dev/null || true; }
+end_beside() { [ -z "$beside_pid" ] || kill -- "-$beside_pid" 2>/dev/null || true; }
 
-await_nodes() {
-    local pid=$nodes_pid status=0
-    wait "$pid" || status=$?
-    nodes_pid=
-    cat "$logs/nodes.log"
-    return $status
+await_beside() {
+    [ -z "$beside_pid" ] || wait "$beside_pid"
+    cat "$logs/$1.log"
+    return "$(cat "$logs/$1.status" || echo 1)"
 }
 
 run_part() {
@@ -152,14 +159,15 @@ run_part() {
     say "== $(clock $SECONDS) $part"
     # Not as a condition (`if`, `||`): inside one the shell would go on after a failed command.
     set +e
-    if [ "$part" = nodes ] && [ -n "$nodes_pid" ]; then
-        await_nodes
+    if [[ "$part" = @(nodes|readme) && -n $beside_pid ]]; then
+        await_beside "$part"
         status=$?
     else
         (set -e; "run_$part") 2>&1 | tee "$logs/$part.log"
         status=${PIPESTATUS[0]}
     fi
     set -e
+    echo "$status" >"$logs/$part.status"
     count "$logs/$part.log" "$status"
     if [ "$status" = 0 ]; then
         say "== $(clock $SECONDS) $part: ok, $ok passed, $((SECONDS - begun)) s"
@@ -172,7 +180,7 @@ start_servers() {
     local begun=$SECONDS lines
     say "== $(clock $SECONDS) servers"
     export MAGNUM_SERVICES_DIR=$target/services.$$
-    trap 'end_nodes; tests/services.sh down' EXIT
+    trap 'end_beside; tests/services.sh down' EXIT
     lines=$(tests/services.sh up --for $$)
     eval "$lines"
     say "== $(clock $SECONDS) servers: ok, $((SECONDS - begun)) s"
@@ -180,13 +188,13 @@ start_servers() {
 
 command -v cargo >/dev/null || { say 'cargo is missing: install Rust (rustup), then run this again'; exit 1; }
 tests/services.sh tools
-trap end_nodes EXIT
+trap end_beside EXIT
 trap 'exit 130' INT TERM HUP
 case " $* " in
     *' rust '* | *' mysql '* | *' postgres '*) start_servers ;;
 esac
 for part in "$@"; do
-    case "$part $* " in "clients "*" nodes "*) begin_nodes ;; esac
+    [ "$part" != clients ] || begin_beside "$@"
     run_part "$part"
 done
 
