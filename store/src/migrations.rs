@@ -174,21 +174,34 @@ fn run_on_mysql(pool: sqlx::MySqlPool, mut migrator: Migrator) -> Ran {
     })
 }
 
-/// A file has no lock to wait for. Each migration is a transaction with its version, so whoever comes second fails,
-/// changes nothing, and finds it applied when it looks again.
+/// A file has no lock to wait for. Each migration is a transaction with its version, so whoever comes second fails, perhaps
+/// because a column is there already, changes nothing, and finds it applied when it looks again.
 fn run_on_sqlite(pool: sqlx::SqlitePool, migrator: Migrator) -> Ran {
     Box::pin(async move {
         for _ in 0..100 {
-            let error = match migrator.run(&pool).await {
-                Err(MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) => error,
+            let (error, version) = match migrator.run(&pool).await {
+                Err(MigrateError::Execute(error)) => (error, None),
+                Err(MigrateError::ExecuteMigration(error, version)) => (error, Some(version)),
                 ended => return Ok(ended?),
             };
-            match Failure::from(error) {
-                failure if failure.is_conflict() || failure.is_duplicate() => {}
-                failure => return Err(failure.while_doing("be migrated").into()),
+            let failure = Failure::from(error);
+            let overtaken = match version {
+                Some(version) => is_applied(&pool, version).await?,
+                None => false,
+            };
+            if !(overtaken || failure.is_conflict() || failure.is_duplicate()) {
+                return Err(failure.while_doing("be migrated").into());
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
         Err("another process keeps the file busy".into())
     })
+}
+
+async fn is_applied(pool: &sqlx::SqlitePool, version: i64) -> sqlx::Result<bool> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT version FROM rs_schema WHERE version = ? AND success = TRUE")
+        .bind(version)
+        .fetch_optional(pool)
+        .await?;
+    Ok(found.is_some())
 }

@@ -17,11 +17,12 @@ pub(crate) async fn migrations_run_once(db: &Fresh) {
 }
 
 pub(crate) async fn migrations_run_at_once(db: &Fresh) {
-    let (first, second) = (db.unmigrated().await, db.unmigrated().await);
-    let (one, two) = tokio::join!(first.migrate(), second.migrate());
-    one.unwrap();
-    two.unwrap();
-    assert!(first.pending_migrations().await.unwrap().is_empty());
+    let (a, b, c, d) = (db.unmigrated().await, db.unmigrated().await, db.unmigrated().await, db.unmigrated().await);
+    let ended = tokio::join!(a.migrate(), b.migrate(), c.migrate(), d.migrate());
+    for one in [ended.0, ended.1, ended.2, ended.3] {
+        one.unwrap();
+    }
+    assert!(a.pending_migrations().await.unwrap().is_empty());
 }
 
 pub(crate) async fn a_foreign_schema_is_left_alone(db: &Fresh) {
