@@ -69,12 +69,24 @@ not_for_given_servers() {
     [ -n "${TEST_POSTGRES_CA:-}" ] || printf '%s\n' --skip postgres_over_tls_
 }
 
+# Tests speak to servers of their own: reading all of the machine's authorities for every HTTP client, which takes longer than
+# many a test, would be for nothing. Not for cargo, which may have to fetch something.
+without_authorities() {
+    local host
+    host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
+    export "CARGO_TARGET_${host}_RUNNER=env SSL_CERT_FILE=/dev/null SSL_CERT_DIR=/dev/null"
+}
+
+# Most of a test's time is the simulated cloud's, in which nothing is to be done.
+nextest=(--no-fail-fast --status-level slow --final-status-level fail --test-threads $((2 * $(nproc))))
+
 # One `cargo` invocation for the whole workspace: another selection of packages would build dependencies again.
 run_rust() {
     local left_out
+    without_authorities
     readarray -t left_out < <(not_for_given_servers)
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --workspace --no-fail-fast --status-level slow --final-status-level fail -- "${left_out[@]}"
+        cargo nextest run --workspace "${nextest[@]}" -- "${left_out[@]}"
         cargo test --quiet --workspace --doc
     else
         cargo test --workspace --no-fail-fast -- "${left_out[@]}"
@@ -86,8 +98,9 @@ run_rust() {
 run_on() {
     local tests=(clusters:: refusals:: flows:: mishaps:: unfit:: crash::a_create_ crash::a_delete_takes_over_)
     local -x TEST_DATABASE_URL=$1 TEST_TRANSPORT_URL=$TEST_RABBIT_URL
+    without_authorities
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --workspace --test it --no-fail-fast --status-level slow --final-status-level fail -- "${tests[@]}"
+        cargo nextest run --workspace --test it "${nextest[@]}" -- "${tests[@]}"
     else
         cargo test --workspace --test it --no-fail-fast -- "${tests[@]}"
     fi
