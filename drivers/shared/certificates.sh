@@ -64,7 +64,7 @@ keyUsage = critical,digitalSignature,keyEncipherment
 extendedKeyUsage = $5
 ${4:+subjectAltName = $4}
 CONFIGURATION
-    (umask 077 && openssl genrsa -out "$base.key" 4096 2>/dev/null)
+    (umask 077 && openssl genrsa -out "$base.key" 2048 2>/dev/null)
     openssl req -new -key "$base.key" -out "$base.csr" -config "$base.cnf"
     retry 10 sign "$1" || fail "the service did not sign the certificate $1"
     rm -f "$base.csr" "$base.cnf"
