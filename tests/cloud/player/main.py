@@ -54,15 +54,20 @@ class Player:
 
     def look(self):
         """Begins with servers that have become ACTIVE, ends those that are gone."""
-        servers = {server["id"]: server for server in self.view.servers()}
-        for identity, server in servers.items():
-            if identity not in self.nodes and server["status"] == "ACTIVE" and OF_A_CLUSTER.fullmatch(server["name"]):
-                orders = functools.partial(read_orders, self.orders)
-                node = Node(server, self.view, self.folder / "nodes", self.clusters, orders, self.internet)
-                self.nodes[identity] = node
-                node.thread.start()
-        for identity in [identity for identity in self.nodes if identity not in servers]:
+        active = self.view.active()
+        for identity, name in active.items():
+            if identity not in self.nodes and OF_A_CLUSTER.fullmatch(name):
+                self.begin(identity)
+        for identity in [identity for identity in self.nodes if identity not in active]:
             threading.Thread(target=self.nodes.pop(identity).end, daemon=True).start()
+
+    def begin(self, identity):
+        server = self.view.server(identity)
+        if server:
+            orders = functools.partial(read_orders, self.orders)
+            node = Node(server, self.view, self.folder / "nodes", self.clusters, orders, self.internet)
+            self.nodes[identity] = node
+            node.thread.start()
 
     def end(self):
         for node in self.nodes.values():

@@ -6,7 +6,7 @@ from player import kinds, scripts, userdata, values
 def every_wrong_value_is_found(story, view, worker):
     """For the first master and the first worker of a cluster, whose servers are named after `worker`."""
     names = {f"{story.stack}-master-0", f"{story.stack}-{worker}-0"}
-    servers = [one for one in view.servers() if one["name"] in names]
+    servers = [view.server(identity) for identity, name in view.active().items() if name in names]
     assert len(servers) == 2, names
     for server in servers:
         data = userdata.unpack(values.decode(server))
