@@ -32,4 +32,6 @@ tests=("$here")
 for argument in "$@"; do
     [ ! -e "${argument%%::*}" ] || tests=()
 done
+# Several files at a time, each with a service of its own; not where a page is written of what all of them have sent.
+[ "${UPDATE:-0}" = 1 ] || set -- -n 2 --dist loadfile "$@"
 PYTHONDONTWRITEBYTECODE=1 exec "$target/clients-current/bin/python" -m pytest -p no:cacheprovider -W ignore --tb=short --durations=5 "${tests[@]}" "$@"

@@ -42,6 +42,8 @@ class Story:
         self.player = player
         self.uuid = None
         self.template = None
+        # Another than the test that has told it sees to its end.
+        self.parting = False
 
     def make_template(self, cloud, *words, coe="kubernetes", image=None):
         self.template = f"template-{self.name}"
@@ -108,11 +110,17 @@ class Story:
             time.sleep(POLL_SECONDS)
         raise AssertionError(f"{self.name} is still there after {WAIT_SECONDS} s: {row}")
 
-    def delete(self):
-        """Deletes it, and counts that nothing of it is left anywhere."""
+    def begin_delete(self):
         assert "accepted" in self.cli.coe("cluster", "delete", self.uuid)
+
+    def end_delete(self):
+        """Waits until it is gone, and counts that nothing of it is left anywhere."""
         self.wait_gone()
-        assert self.left() == {}
+        assert self.left() == {}, self.name
+
+    def delete(self):
+        self.begin_delete()
+        self.end_delete()
 
     def left(self):
         """What there still is with the cluster's name or identity in its own."""

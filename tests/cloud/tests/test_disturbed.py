@@ -38,6 +38,41 @@ def operate(cloud):
     return run
 
 
+class Parting:
+    """Clusters that are deleted while the next one is made, and are gone before that one is disturbed."""
+
+    def __init__(self):
+        self.stories = []
+
+    def begin(self, story):
+        story.begin_delete()
+        story.parting = True
+        self.stories.append(story)
+
+    def end(self):
+        while self.stories:
+            story = self.stories.pop()
+            story.end_delete()
+            story.clean_up()
+
+
+@pytest.fixture(scope="module")
+def parting():
+    of_all = Parting()
+    yield of_all
+    of_all.end()
+
+
+@pytest.fixture
+def building(building, parting):
+    def make(*words, **options):
+        story = building(*words, **options)
+        parting.end()
+        return story
+
+    return make
+
+
 @pytest.fixture
 def service(request):
     """Our two processes."""
@@ -75,17 +110,17 @@ def test_barbican_keeps_the_keys(tell, cloud, view, demo, census, cli, tmp_path)
         assert set(after[kind]) == set(before[kind]), kind
 
 
-def test_heat_engine_dies(building, operate, orders):
+def test_heat_engine_dies(building, operate, orders, parting):
     """A stack whose engine has died stands still for ever; the conductor notices, and has the living engines go on."""
     story = building("engine")
     operate("heat-engine", "kill")
     operate("heat-engine", "start")
     orders.withdraw()
     story.complete()
-    story.delete()
+    parting.begin(story)
 
 
-def test_broker_dies(building, tell, cloud, operate, orders):
+def test_broker_dies(building, tell, cloud, operate, orders, parting):
     """A request is accepted while the broker is away, and carried out when it is back."""
     story = building("broker")
     other = tell("patient")
@@ -99,10 +134,10 @@ def test_broker_dies(building, tell, cloud, operate, orders):
     assert taken < OUTAGE_SECONDS, f"the broker being away held the answer up for {taken:.0f} s"
     for one in (story, other):
         one.complete()
-        one.delete()
+        parting.begin(one)
 
 
-def test_keystone_is_away_for_a_minute(building, operate, orders):
+def test_keystone_is_away_for_a_minute(building, operate, orders, parting):
     story = building("nokeystone")
     operate("keystone", "pause")
     try:
@@ -111,11 +146,12 @@ def test_keystone_is_away_for_a_minute(building, operate, orders):
         operate("keystone", "resume")
     orders.withdraw()
     story.complete()
-    story.delete()
+    parting.begin(story)
 
 
 @pytest.fixture
-def short_tokens(operate):
+def short_tokens(operate, parting):
+    parting.end()
     operate("keystone", "restart", MAGNUM_CLOUD_TOKEN_SECONDS=str(TOKEN_SECONDS))
     yield
     operate("keystone", "restart")
@@ -131,7 +167,7 @@ def test_tokens_end_during_a_long_create(short_tokens, building, cloud, orders):
     story.delete()
 
 
-def test_database_dies(building, operate, orders):
+def test_database_dies(building, operate, orders, parting):
     """It is everybody's database: Heat may fail the stack, and then says why."""
     story = building("database")
     operate("mariadb", "kill")
@@ -140,7 +176,7 @@ def test_database_dies(building, operate, orders):
     orders.withdraw()
     row = story.wait("CREATE_COMPLETE", "CREATE_FAILED")
     assert row["status"] == "CREATE_COMPLETE" or row["status_reason"], row
-    story.delete()
+    parting.begin(story)
 
 
 class Executioner:
