@@ -32,7 +32,7 @@ gen: deps ## Write generated files and snapshots anew
 
 clients: deps ## Only the real clients and the commands of README.md
 	@cargo build --quiet
-	@tests/run.sh clients
+	@tests/run.sh clients readme
 
 bench: deps ## Measure requests per second, statements and Keystone calls per request, memory
 	cargo bench --bench cost

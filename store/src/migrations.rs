@@ -178,7 +178,8 @@ fn run_on_mysql(pool: sqlx::MySqlPool, mut migrator: Migrator) -> Ran {
 /// because a column is there already, changes nothing, and finds it applied when it looks again.
 fn run_on_sqlite(pool: sqlx::SqlitePool, migrator: Migrator) -> Ran {
     Box::pin(async move {
-        for _ in 0..100 {
+        let mut tries = 0;
+        loop {
             let (error, version) = match migrator.run(&pool).await {
                 Err(MigrateError::Execute(error)) => (error, None),
                 Err(MigrateError::ExecuteMigration(error, version)) => (error, Some(version)),
@@ -186,22 +187,24 @@ fn run_on_sqlite(pool: sqlx::SqlitePool, migrator: Migrator) -> Ran {
             };
             let failure = Failure::from(error);
             let overtaken = match version {
-                Some(version) => is_applied(&pool, version).await?,
-                None => false,
+                Some(version) => is_applied(&pool, version).await,
+                None => failure.is_duplicate(),
             };
-            if !(overtaken || failure.is_conflict() || failure.is_duplicate()) {
+            tries += 1;
+            if !(overtaken || failure.is_conflict()) || tries == 100 {
                 return Err(failure.while_doing("be migrated").into());
             }
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
         }
-        Err("another process keeps the file busy".into())
     })
 }
 
-async fn is_applied(pool: &sqlx::SqlitePool, version: i64) -> sqlx::Result<bool> {
-    let found: Option<i64> = sqlx::query_scalar("SELECT version FROM rs_schema WHERE version = ? AND success = TRUE")
-        .bind(version)
-        .fetch_optional(pool)
-        .await?;
-    Ok(found.is_some())
+/// Not when the file is too busy to say so.
+async fn is_applied(pool: &sqlx::SqlitePool, version: i64) -> bool {
+    let found: sqlx::Result<Option<i64>> =
+        sqlx::query_scalar("SELECT version FROM rs_schema WHERE version = ? AND success = TRUE")
+            .bind(version)
+            .fetch_optional(pool)
+            .await;
+    matches!(found, Ok(Some(_)))
 }

@@ -1,4 +1,4 @@
-"""One service for all client tests; each test file makes the templates and clusters it needs."""
+"""One service for all client tests of a process; each test file makes the templates and clusters it needs."""
 
 import os
 

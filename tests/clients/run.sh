@@ -11,6 +11,7 @@ target=${CARGO_TARGET_DIR:-$root/target}
 
 environment() {
     local name=$1 folder=$target/clients-$1 wanted begun=$SECONDS
+    flock 8
     wanted=$(python3 -c 'import sys; print(sys.version)'; cat "$here/requirements-$name.txt")
     if [ "$wanted" = "$(cat "$folder/made-from" 2>/dev/null || true)" ]; then return; fi
     rm -rf "$folder"
@@ -20,9 +21,14 @@ environment() {
     echo "clients: installed the $name clients ($((SECONDS - begun)) s)"
 }
 
+# Somebody else may be making them.
+mkdir -p "$target"
+exec 8>"$target/clients.lock"
 environment current
 environment queens
 environment schemathesis
+flock -u 8
+exec 8>&-
 export MAGNUM_BIN=${MAGNUM_BIN:-$target/debug/magnum}
 export MAGNUM_CLIENTS_CURRENT=$target/clients-current/bin MAGNUM_CLIENTS_QUEENS=$target/clients-queens/bin
 export MAGNUM_CLIENTS_SCHEMATHESIS=$target/clients-schemathesis/bin
@@ -32,6 +38,6 @@ tests=("$here")
 for argument in "$@"; do
     [ ! -e "${argument%%::*}" ] || tests=()
 done
-# Several files at a time, each with a service of its own; not where a page is written of what all of them have sent.
+# Two files at a time, in two processes with a service each; not where a page is written of what all of them have sent.
 [ "${UPDATE:-0}" = 1 ] || set -- -n 2 --dist loadfile "$@"
 PYTHONDONTWRITEBYTECODE=1 exec "$target/clients-current/bin/python" -m pytest -p no:cacheprovider -W ignore --tb=short --durations=5 "${tests[@]}" "$@"

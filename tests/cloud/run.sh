@@ -49,7 +49,8 @@ holds() {
     fi
 }
 
-is_down() { ! "$here/status" && ! ls "$state"; }
+# Neither a service nor what a test has started, all of which have one of the two folders in their command line.
+is_down() { ! "$here/status" && ! ls "$state" && ! pgrep -af -- "$state/|$logs/"; }
 
 # A run by itself, so that everything is named that stayed: the same things as before and not one more.
 census() {

@@ -63,7 +63,7 @@ settings! {
             "keyUsage,extendedKeyUsage,subjectAltName,basicConstraints,subjectKeyIdentifier";
         /// Key usages a signing request may ask for.
         allowed_key_usage: Vec<String> = "Digital Signature,Key Encipherment,Non Repudiation";
-        /// Bits of generated keys.
+        /// Bits of the keys that the service generates; nodes make theirs with 2048.
         rsa_key_size: u32 = 2048, range (1024, 16_384);
         /// Days every certificate is valid, the cluster's CA included.
         term_of_validity: u32 = 1825, range (1, 36_500);

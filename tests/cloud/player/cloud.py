@@ -68,7 +68,7 @@ class View:
         return answer.json()["server"]
 
     def metadata(self, server):
-        """What Nova's metadata service tells a server about itself; nothing of one that is gone."""
+        """What a server's metadata are in Nova, which its metadata service would tell it; nothing of one that is gone."""
         try:
             return self.get("compute", f"/servers/{server}/metadata")["metadata"]
         except LookupError:

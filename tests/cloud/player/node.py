@@ -145,8 +145,8 @@ class Node:
                 self.note(status="failed", code=code)
                 return
         if not self.ended.is_set():
-            self.note(status="finished", code=0)
             self.afterwards()
+            self.note(status="finished", code=0)
             self.obey()
 
     def told(self):

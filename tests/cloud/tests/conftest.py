@@ -4,6 +4,7 @@ The process that leads pytest's workers starts `magnum api`, `magnum conductor` 
 that all three stop cleanly is part of the test. Workers find them by TEST_CLOUD_* and MAGNUM_CLOUD_RUN.
 """
 
+import contextlib
 import json
 import os
 import subprocess
@@ -166,9 +167,10 @@ def tell(cloud, cli, census, run_folder, request):
         return story
 
     yield begin
-    for story in told:
-        if not story.parting:
-            story.clean_up()
+    with contextlib.ExitStack() as ended:
+        for story in told:
+            if not story.parting:
+                ended.callback(story.clean_up)
 
 
 @pytest.fixture

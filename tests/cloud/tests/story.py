@@ -9,6 +9,8 @@ from cli import Refused
 POLL_SECONDS = 2
 # A loaded machine with two cores and several clusters at a time.
 WAIT_SECONDS = 900
+# A node tells Heat that it is ready before the player has looked at everything it has left behind.
+SETTLE_SECONDS = 90
 CLUSTERS = "/clusters"
 
 
@@ -94,11 +96,20 @@ class Story:
     def complete(self, action="CREATE"):
         """Waits until it is complete; every node has then been played to its end without a finding."""
         row = self.wait(f"{action}_COMPLETE")
-        records = self.records()
-        assert len(records) == row["node_count"] + row["master_count"], records
-        assert {record["status"] for record in records} == {"finished"}, records
-        assert not self.findings()
+        self.settle(self.records, row["node_count"] + row["master_count"])
         return row
+
+    @staticmethod
+    def settle(records, count):
+        """Waits until the player is done with so many nodes, and has nothing to say against them."""
+        end = time.monotonic() + SETTLE_SECONDS
+        while True:
+            found = records()
+            done = len(found) == count and {record["status"] for record in found} == {"finished"}
+            if done or any(record["findings"] for record in found) or time.monotonic() > end:
+                break
+            time.sleep(1)
+        assert done and not any(record["findings"] for record in found), found
 
     def wait_gone(self):
         end = time.monotonic() + WAIT_SECONDS

@@ -7,7 +7,8 @@ def test_while_it_is_created(building):
     building("creating").delete()
 
 
-def test_after_an_update_failed(tell, cloud, orders):
+def test_after_an_update_and_a_deletion_failed(tell, cloud, demo, orders):
+    """Somebody has put something of their own on the cluster's network, which keeps it from going until it is away."""
     story = tell("updated")
     story.make_template(cloud, *SMALL)
     story.create("--node-count", "1")
@@ -17,6 +18,13 @@ def test_after_an_update_failed(tell, cloud, orders):
     row = story.wait("UPDATE_FAILED")
     assert f"{story.stack}-minion-1: kubelet failed" in row["status_reason"], row["status_reason"]
     assert "could not be installed" in row["status_reason"], row["status_reason"]
+    orders.withdraw()
+    subnet = demo.network.get_subnet(subnet_of(demo, story))
+    port = demo.network.create_port(network_id=subnet.network_id, name=f"someone-on-{story.stack}")
+    story.begin_delete()
+    row = story.wait("DELETE_FAILED")
+    assert subnet.id in row["status_reason"] and "in use" in row["status_reason"].lower(), row["status_reason"]
+    demo.network.delete_port(port)
     story.delete()
 
 
@@ -44,6 +52,8 @@ def test_with_a_load_balancer_made_by_the_cluster(building, cloud, demo):
         description=f"Kubernetes external service default/web from cluster {story.uuid}",
     )
     story.until(lambda: demo.load_balancer.get_load_balancer(balancer.id).provisioning_status == "ACTIVE", balancer.name)
+    listener = demo.load_balancer.create_listener(loadbalancer_id=balancer.id, protocol="TCP", protocol_port=80)
+    story.until(lambda: demo.load_balancer.get_load_balancer(balancer.id).provisioning_status == "ACTIVE", listener.id)
     words = f"Floating IP for Kubernetes external service default/web from cluster {story.uuid}"
     floating = demo.network.create_ip(
         floating_network_id=cloud["PUBLIC_NETWORK_ID"], port_id=balancer.vip_port_id, description=words

@@ -13,9 +13,7 @@ def records(story, group):
 
 
 def check_nodes(story, group, wanted):
-    there = records(story, group)
-    assert len(there) == wanted, there
-    assert {(one["status"], tuple(one["findings"])) for one in there} == {("finished", ())}, there
+    story.settle(lambda: records(story, group), wanted)
 
 
 @pytest.mark.parametrize("distro", ["atomic", pytest.param("coreos", marks=pytest.mark.matrix)])

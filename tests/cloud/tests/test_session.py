@@ -49,8 +49,18 @@ class Session:
         PAGE.write_text(HEAD + "\n" + "\n".join(self.lines) + "\n")
 
 
-def test_session(tell, cloud, cli, make_cli, tmp_path):
-    admin, session = make_cli("admin"), Session(tmp_path)
+@pytest.fixture
+def admin(make_cli, cli):
+    """The administrator's command; what it has left behind goes with the test."""
+    made = make_cli("admin")
+    yield made
+    project = cli.json("token", "issue")["project_id"]
+    made.run("coe", "quotas", "delete", "--project-id", project, "--resource", "Cluster")
+    cli.run("coe", "cluster", "template", "delete", "k8s-new")
+
+
+def test_session(tell, cloud, cli, admin, tmp_path):
+    session = Session(tmp_path)
     story = tell("demo")
     story.template = "k8s"
 
