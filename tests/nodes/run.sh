@@ -16,11 +16,12 @@ die() {
     exit 1
 }
 
-# is_installed PACKAGE|PACKAGE...: one of them is.
+# is_installed PACKAGE|PACKAGE...: one of them is; of one that it never heard of, dpkg says so and fails.
 is_installed() {
-    local names
+    local names found
     IFS='|' read -ra names <<<"$1"
-    dpkg-query -W -f '${db:Status-Abbrev}\n' "${names[@]}" 2>/dev/null | grep -q '^ii'
+    found=$(dpkg-query -W -f '${db:Status-Abbrev}\n' "${names[@]}" 2>/dev/null || true)
+    [[ $found =~ (^|$'\n')ii ]]
 }
 
 # Package scripts are kept from starting daemons; what they enable for the next boot is disabled again.
