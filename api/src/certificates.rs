@@ -26,11 +26,15 @@ const MAX_CSR: usize = 65_536;
 const REQUEST: Shape = Shape {
     argument: "certificate",
     fields: &[
-        mandatory("cluster_uuid", Kind::Text(1, COLUMN), "UUID or name of the cluster."),
+        field(
+            "cluster_uuid",
+            Kind::Text(1, COLUMN),
+            "UUID or name of the cluster; mandatory where bay_uuid is absent.",
+        ),
+        field("bay_uuid", Kind::Text(1, COLUMN), "The same, under the name of old clients."),
         mandatory("csr", Kind::Text(1, MAX_CSR), "Certificate signing request, PEM."),
         field("ca_cert_type", Kind::Text(1, COLUMN), "Which CA signs: kubernetes, etcd or front-proxy."),
         field("pem", Kind::Ignored, ""),
-        field("bay_uuid", Kind::Ignored, ""),
         field("links", Kind::ReadOnly, ""),
         field("created_at", Kind::ReadOnly, ""),
         field("updated_at", Kind::ReadOnly, ""),
@@ -43,7 +47,8 @@ pub(crate) struct CertificateSign;
 /// What a POST asks for.
 #[derive(Deserialize)]
 pub(crate) struct Signing {
-    cluster_uuid: String,
+    cluster_uuid: Option<String>,
+    bay_uuid: Option<String>,
     csr: String,
     ca_cert_type: Option<String>,
 }
@@ -104,16 +109,29 @@ pub(crate) async fn show(ctx: Ctx, named: Named, request: HttpRequest, _: NoBody
 )]
 pub(crate) async fn sign(ctx: Ctx, request: HttpRequest, body: Body<CertificateSign>) -> Result<HttpResponse, Problem> {
     Query::read(&request, &[])?;
-    let Signing { cluster_uuid, csr, ca_cert_type } = body.0;
-    let found = ctx.cluster_of_certificate(&Ident::of(&cluster_uuid), Rule::CertificateCreate).await;
+    let (attribute, ident) = named_cluster(&body.0)?;
+    let found = ctx.cluster_of_certificate(&Ident::of(ident), Rule::CertificateCreate).await;
     // A cluster that a body names and that is not there is a wrong value.
     let cluster = found.map_err(|error| match error {
-        Error::NotFound { .. } => Error::bad_value("cluster_uuid", &cluster_uuid, &error.to_string()),
+        Error::NotFound { .. } => Error::bad_value(attribute, ident, &error.to_string()),
         other => other,
     })?;
+    let Signing { csr, ca_cert_type, .. } = body.0;
     let reference = ca(&cluster, ca_cert_type.as_deref())?;
     let pem = ctx.certs().sign(reference, &csr, ctx.sign_for(&cluster), ctx.now()).await?;
     Ok(HttpResponse::Created().json(view(&ctx, &cluster, pem, Some(csr), ca_cert_type)))
+}
+
+/// The attribute that names the cluster, and its value. Clients from the time of bays send both names.
+fn named_cluster(wanted: &Signing) -> Result<(&'static str, &str), Error> {
+    match (wanted.cluster_uuid.as_deref(), wanted.bay_uuid.as_deref()) {
+        (Some(cluster), Some(bay)) if cluster != bay => {
+            Err(Error::bad_value("bay_uuid", bay, "It names another cluster than cluster_uuid"))
+        }
+        (Some(cluster), _) => Ok(("cluster_uuid", cluster)),
+        (None, Some(bay)) => Ok(("bay_uuid", bay)),
+        (None, None) => Err(Error::bad_value("cluster_uuid", "None", "Mandatory field missing")),
+    }
 }
 
 /// Reference of the CA a request means.

@@ -67,6 +67,20 @@ async fn what_is_signed_is_verified_by_the_ca() {
         X509::from_pem(text.as_bytes()).unwrap()
     };
     assert!(pem(&signed).verify(&pem(&ca).public_key().unwrap()).unwrap());
+    let old = json!({"bay_uuid": uuid, "csr": csr("dev", "alice")});
+    assert_eq!(
+        world.ask("POST", "/v1/certificates").version("1.1").json(&old).send().await.expect(201)["bay_uuid"],
+        uuid
+    );
+    for (body, named) in [
+        (json!({"csr": csr("dev", "alice")}), "cluster_uuid"),
+        (json!({"bay_uuid": "nothing", "csr": csr("dev", "alice")}), "bay_uuid"),
+        (json!({"cluster_uuid": "blue", "bay_uuid": "red", "csr": csr("dev", "alice")}), "bay_uuid"),
+    ] {
+        let answer = world.ask("POST", "/v1/certificates").json(&body).send().await;
+        answer.expect(400);
+        assert!(answer.text.contains(named), "{}", answer.text);
+    }
     for wrong in ["nonsense", "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n"] {
         let body = json!({"cluster_uuid": "blue", "csr": wrong});
         world.ask("POST", "/v1/certificates").json(&body).send().await.expect(400);
