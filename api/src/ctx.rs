@@ -215,22 +215,6 @@ impl Ctx {
         self.deps.store.template(&scope, ident).await
     }
 
-    /// The template a new cluster names in `attribute`. Until 1.9 an unknown one is a wrong value, from 1.10 on it is not
-    /// found.
-    pub(crate) async fn template_of_new_cluster(
-        &self,
-        attribute: &str,
-        ident: &str,
-        everywhere: bool,
-    ) -> Result<ClusterTemplate> {
-        self.visible_template(&Ident::of(ident), everywhere).await.map_err(|error| match error {
-            Error::NotFound { .. } if !self.version.unknown_template_is_404() => {
-                Error::bad_value(attribute, ident, &error.to_string())
-            }
-            other => other,
-        })
-    }
-
     /// Decides about an action on a template that was looked up.
     pub(crate) fn allow_template(
         &self,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::{Cluster, Labels, Status};
+use crate::{Cluster, Error, Labels, Result, Status};
 
 /// Well-known roles; any other word counts as worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,6 +62,24 @@ impl NodeGroup {
     #[must_use]
     pub fn role(&self) -> Role {
         if self.role == "master" { Role::Master } else { Role::Worker }
+    }
+
+    /// Whether the group may have so many nodes; a maximum of 0 is none.
+    ///
+    /// # Errors
+    /// `Invalid` that names `node_count` and the bound.
+    pub fn check_count(&self, count: i64) -> Result<()> {
+        let refused = |bound: &str| Err(Error::bad_value("node_count", &count.to_string(), bound));
+        if count < self.min_node_count {
+            let least = self.min_node_count;
+            return refused(&format!("Value should be greater or equal to {least}, the least of the node group"));
+        }
+        match self.max_node_count {
+            Some(most) if most > 0 && count > most => {
+                refused(&format!("Value should be lower or equal to {most}, the most of the node group"))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

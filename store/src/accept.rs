@@ -129,7 +129,9 @@ pub(crate) fn check_changeable(cluster: &Cluster) -> Result<()> {
         cluster.status,
         match cluster.status {
             Status::CreateFailed => "Its creation did not end well; delete it and create it again.",
-            _ => "It is being deleted.",
+            Status::DeleteInProgress => "It is being deleted.",
+            Status::DeleteFailed => "Its deletion failed; delete it again.",
+            _ => "Look at its status_reason; it can be deleted."
         }
     )))
 }
@@ -139,7 +141,8 @@ impl Store {
     /// waits for the same node group. `operation.params` are [`ResizeParams`]; `previous` is filled here.
     ///
     /// # Errors
-    /// `NotFound` for cluster or node group, `Conflict` with the reason when it can never run in this state.
+    /// `NotFound` for cluster or node group, `Conflict` with the reason when it can never run in this state, `Invalid` when
+    /// the group may not have this size.
     pub async fn accept_resize(&self, cluster_uuid: &str, operation: &Operation) -> Result<Accepted> {
         self.db
             .transaction("accept a resize", |mut tx| async move {
@@ -147,7 +150,7 @@ impl Store {
                 let cluster = clusters::read(&mut tx, cluster_uuid).await?;
                 check_changeable(&cluster)?;
                 let params = resize_params(operation)?;
-                check_group(&mut tx, cluster_uuid, &params.nodegroup).await?;
+                check_group(&mut tx, cluster_uuid, &params.nodegroup).await?.check_count(params.node_count)?;
                 let busy = active(&mut tx, cluster_uuid).await?;
                 let accepted = match busy {
                     Some(running) if running.kind == OperationKind::Delete => {

@@ -12,9 +12,11 @@ use crate::{
     Store,
     db::Run,
     failure::Failure,
+    keypairs::Keypair,
     quotas::Quota,
     raw::Cells,
     row::{FromCells, Row},
+    services::ServiceRow,
 };
 
 /// Rows read with one statement.
@@ -61,7 +63,7 @@ impl<T: Row> FromCells for Examined<T> {
 }
 
 impl Store {
-    /// Reads every row of clusters, templates, node groups, operations and quotas.
+    /// Reads every row of clusters, templates, node groups, operations, quotas, kept certificates and services.
     ///
     /// # Errors
     /// `Database`.
@@ -73,6 +75,8 @@ impl Store {
             self.examine::<NodeGroup>("uuid", &mut found).await?;
             self.examine::<Operation>("id", &mut found).await?;
             self.examine::<Quota>("project_id", &mut found).await?;
+            self.examine::<Keypair>("uuid", &mut found).await?;
+            self.examine::<ServiceRow>("host", &mut found).await?;
             for (table, problem, query) in strays() {
                 let rows: Vec<(String,)> = (&self.db).all(&query).await?;
                 let defect = |(row,)| Defect { table, row, problem: problem.to_owned() };
@@ -110,7 +114,7 @@ impl Store {
 }
 
 /// Rows that refer to what is not there, and what that breaks.
-fn strays() -> [(&'static str, &'static str, SelectStatement); 5] {
+fn strays() -> [(&'static str, &'static str, SelectStatement); 7] {
     const CLUSTER: &str = Cluster::TABLE;
     const GROUP: &str = NodeGroup::TABLE;
     let unfinished = Expr::col((Operation::TABLE, "finished_at")).is_null();
@@ -122,6 +126,14 @@ fn strays() -> [(&'static str, &'static str, SelectStatement); 5] {
     let template = (ClusterTemplate::TABLE, "uuid");
     let mut adrift = without((Operation::TABLE, "id"), (Operation::TABLE, "cluster_uuid"), (CLUSTER, "uuid"), always());
     adrift.and_where(unfinished);
+    let lost = |reference: &'static str| {
+        let mut lost =
+            without((CLUSTER, "uuid"), (CLUSTER, reference), (Keypair::TABLE, "uuid"), Expr::val(1i64).eq(1i64));
+        // Those in Barbican are URLs.
+        let column = Expr::col((CLUSTER, reference));
+        lost.and_where(column.clone().is_not_null()).and_where(column.not_like("%://%"));
+        lost
+    };
     [
         (
             CLUSTER,
@@ -130,6 +142,8 @@ fn strays() -> [(&'static str, &'static str, SelectStatement); 5] {
         ),
         (CLUSTER, "it has no default node group of masters", lacks("master")),
         (CLUSTER, "it has no default node group of workers; it cannot be resized", lacks("worker")),
+        (CLUSTER, "what ca_cert_ref names is gone; it can sign no certificate", lost("ca_cert_ref")),
+        (CLUSTER, "what magnum_cert_ref names is gone; its health cannot be asked", lost("magnum_cert_ref")),
         (GROUP, "its cluster is gone", without((GROUP, "uuid"), (GROUP, "cluster_id"), (CLUSTER, "uuid"), always())),
         (Operation::TABLE, "it is not finished, but its cluster is gone", adrift),
     ]

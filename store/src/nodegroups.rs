@@ -123,12 +123,15 @@ impl Store {
                     let text = "The cluster has no API address yet; wait until it is built.".to_owned();
                     return Err(Error::Conflict(text).into());
                 }
-                let taken = clusters::groups(&mut tx, &[uuid]).await?.iter().any(|other| other.name == group.name);
-                if taken {
-                    let text = format!("A node group with name {} already exists.", group.name);
-                    return Err(Error::Conflict(text).into());
+                let taken = || Error::Conflict(format!("A node group with name {} already exists.", group.name));
+                if clusters::groups(&mut tx, &[uuid]).await?.iter().any(|other| other.name == group.name) {
+                    return Err(taken().into());
                 }
-                tx.run(&group.insert("id")).await?;
+                // MariaDB takes no notice of blanks at the end.
+                tx.run(&group.insert("id")).await.map_err(|failure| match failure {
+                    failure if failure.is_duplicate() => taken().into(),
+                    failure => failure,
+                })?;
                 let accepted = begin(&mut tx, operation).await?;
                 tx.commit().await?;
                 Ok(accepted)

@@ -1,8 +1,8 @@
 //! Clusters under their old name, until 1.10: `/v1/bays`. The same rows with fewer attributes, of which three are called
 //! otherwise.
 //!
-//! At 1.1, POST and PATCH answer with the whole bay, once Heat has been asked for its stack. Everything else is a
-//! cluster's: quota, labels that are the bay model's unless given, what the driver refuses. (Queens let bays pass some of
+//! At 1.1, POST and PATCH answer with the whole bay, once Heat has been asked for its stack. DELETE answers at once in every
+//! version: once accepted it is carried out, so there is no refusal of Heat's to wait for. Everything else is a cluster's: quota, labels that are the bay model's unless given, what the driver refuses. (Queens let bays pass some of
 //! these checks, so that they failed later.)
 
 use std::{collections::BTreeMap, time::Duration};
@@ -37,7 +37,13 @@ const NAME: usize = 242;
 /// Between two looks at the operation that a request waits for.
 const PAUSE: Duration = Duration::from_millis(200);
 
-const NAMES: Names = Names { template: "baymodel_id", kind: "bay", create: Rule::BayCreate, everywhere: false };
+const NAMES: Names = Names {
+    template: "baymodel_id",
+    kind: "bay",
+    create: Rule::BayCreate,
+    everywhere: false,
+    template_is_404: |_| false,
+};
 
 const BAY: Shape = Shape {
     argument: "bay",

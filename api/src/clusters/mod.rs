@@ -9,7 +9,7 @@ mod upgrade;
 mod view;
 
 use actix_web::{HttpRequest, HttpResponse};
-use domain::{ClusterRequest, Ident, NewCluster, Rule, checks};
+use domain::{ClusterRequest, Error, Ident, NewCluster, Rule, checks};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -24,7 +24,7 @@ use crate::{
     ctx::{Ctx, Named},
     problem::Problem,
     query::{Paging, Query},
-    versions::Since,
+    versions::{Since, Version},
 };
 
 /// A page of clusters, short.
@@ -67,10 +67,17 @@ struct Names {
     create: Rule,
     /// Whether an admin may take a template of any project.
     everywhere: bool,
+    /// Whether an unknown template is "not found" in a version; else it is a wrong value.
+    template_is_404: fn(Version) -> bool,
 }
 
-const CLUSTERS: Names =
-    Names { template: "cluster_template_id", kind: "cluster", create: Rule::ClusterCreate, everywhere: true };
+const CLUSTERS: Names = Names {
+    template: "cluster_template_id",
+    kind: "cluster",
+    create: Rule::ClusterCreate,
+    everywhere: true,
+    template_is_404: Version::unknown_template_is_404,
+};
 
 /// A cluster that was accepted, and the operation that builds it.
 struct Made {
@@ -83,7 +90,12 @@ async fn make(ctx: &Ctx, mut wanted: ClusterRequest, names: &Names) -> Result<Ma
     change::count_allowed(wanted.node_count, ctx)?;
     change::masters_allowed(wanted.master_count, ctx)?;
     let ident = wanted.cluster_template_id.as_deref().unwrap_or_default();
-    let template = ctx.template_of_new_cluster(names.template, ident, names.everywhere).await?;
+    let template = ctx.visible_template(&Ident::of(ident), names.everywhere).await.map_err(|error| match error {
+        Error::NotFound { .. } if !(names.template_is_404)(ctx.version) => {
+            Error::bad_value(names.template, ident, &error.to_string())
+        }
+        other => other,
+    })?;
     let driver = cluster_type::driver_of(&template, ctx.options())?;
     wanted.check(&template)?;
     ctx.allow(names.create)?;
@@ -167,7 +179,6 @@ pub(crate) async fn resize(
     let record = ctx.cluster(&named.0, Rule::ClusterResize, None).await?;
     let group = resize::group_of(&record, wanted.nodegroup.as_deref())?;
     change::count_allowed(Some(wanted.node_count), &ctx)?;
-    resize::within_bounds(group, wanted.node_count)?;
     let leaving = wanted.nodes_to_remove.unwrap_or_default();
     ctx.accept_resize(&record.cluster, group, wanted.node_count, leaving, false).await?;
     Ok(HttpResponse::Accepted().json(ClusterId { uuid: record.cluster.uuid.clone() }))

@@ -61,20 +61,3 @@ pub(super) fn group_of<'a>(record: &'a ClusterRecord, ident: Option<&str>) -> Re
     }
     Ok(group)
 }
-
-/// The bounds are the node group's own; a maximum of 0 is none.
-pub(super) fn within_bounds(group: &NodeGroup, count: i64) -> Result<()> {
-    let most = group.max_node_count.filter(|most| *most > 0);
-    if count < group.min_node_count {
-        let reason =
-            format!("Value should be greater or equal to {}, the least of the node group", group.min_node_count);
-        return Err(Error::bad_value("node_count", &count.to_string(), &reason));
-    }
-    match most {
-        Some(most) if count > most => {
-            let reason = format!("Value should be lower or equal to {most}, the most of the node group");
-            Err(Error::bad_value("node_count", &count.to_string(), &reason))
-        }
-        _ => Ok(()),
-    }
-}

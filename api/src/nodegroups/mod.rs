@@ -62,7 +62,8 @@ pub(crate) async fn list(
     let role = query.value("role");
     let groups: Vec<&NodeGroup> =
         record.nodegroups.iter().filter(|group| role.is_none_or(|role| group.role == role)).collect();
-    let page = page(&paging, groups)?;
+    let page =
+        page(&paging, groups, |group| NodeGroupView::new(group, &record.cluster, &ctx.base).key(&paging.sort_key))?;
     let path = format!("/v1/{}", collection_of(&record.cluster));
     let next = ctx.next(&paging, &path, page.len(), page.last().map(|group| group.uuid.as_str()));
     // The next page is one of the same list.
@@ -71,15 +72,18 @@ pub(crate) async fn list(
     Ok(HttpResponse::Ok().json(NodeGroupList { nodegroups: page, next }))
 }
 
-/// The groups of one cluster are few and were read with it, so they are put in order and cut here.
-fn page(paging: &Paging, mut groups: Vec<&NodeGroup>) -> Result<Vec<NodeGroupBrief>, Error> {
+/// The groups of one cluster are few and were read with it, so they are put in order by what `key` says and cut here.
+fn page(
+    paging: &Paging,
+    mut groups: Vec<&NodeGroup>,
+    key: impl Fn(&NodeGroup) -> Option<Value>,
+) -> Result<Vec<NodeGroupBrief>, Error> {
     groups.sort_by_key(|group| group.id);
-    let briefs: Vec<NodeGroupBrief> = groups.into_iter().map(NodeGroupBrief::new).collect();
-    let mut keyed = Vec::with_capacity(briefs.len());
-    for (at, brief) in briefs.into_iter().enumerate() {
-        let key = if paging.sort_key == "id" { Some(json!(at)) } else { brief.key(&paging.sort_key) };
+    let mut keyed = Vec::with_capacity(groups.len());
+    for (at, group) in groups.into_iter().enumerate() {
+        let key = if paging.sort_key == "id" { Some(json!(at)) } else { key(group) };
         let unknown = || Error::bad_value("sort_key", &paging.sort_key, "Node groups have no such attribute");
-        keyed.push((key.ok_or_else(unknown)?, brief));
+        keyed.push((key.ok_or_else(unknown)?, NodeGroupBrief::new(group)));
     }
     keyed.sort_by(|(a, _), (b, _)| if paging.descending { compare(b, a) } else { compare(a, b) });
     let mut sorted = keyed.into_iter().map(|(_, brief)| brief).collect::<Vec<_>>();

@@ -149,14 +149,6 @@ impl NodeGroupBrief {
             merge_labels: false,
         }
     }
-
-    /// The value a list is ordered by; `None` for an attribute it cannot be ordered by.
-    pub(crate) fn key(&self, name: &str) -> Option<Value> {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(mut all)) => all.remove(name),
-            _ => None,
-        }
-    }
 }
 
 impl NodeGroupView {
@@ -180,6 +172,14 @@ impl NodeGroupView {
             created_at: stamp(group.created_at),
             updated_at: group.updated_at.map(stamp),
             links: base.links(&collection, &group.uuid),
+        }
+    }
+
+    /// The value a list is ordered by; `None` for an attribute it cannot be ordered by.
+    pub(crate) fn key(&self, name: &str) -> Option<Value> {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(mut all)) => all.remove(name),
+            _ => None,
         }
     }
 }

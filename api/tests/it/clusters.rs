@@ -175,6 +175,56 @@ async fn a_resize_names_its_group_and_the_nodes_that_go() {
 }
 
 #[tokio::test]
+async fn no_size_is_beyond_the_bounds_of_its_group() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let uuid = world.cluster(json!({"node_count": 3})).await;
+    let bounds = json!([
+        {"op": "replace", "path": "/min_node_count", "value": 2},
+        {"op": "replace", "path": "/max_node_count", "value": 5}
+    ]);
+    let group = format!("/v1/clusters/{uuid}/nodegroups/default-worker");
+    world.ask("PATCH", &group).version("1.14").json(&bounds).send().await.expect(202);
+    let before = world.rows().await;
+    for (size, bound) in [(1, "greater or equal to 2"), (6, "lower or equal to 5")] {
+        let ways = [
+            world.ask("PATCH", &format!("/v1/clusters/{uuid}")).json(&count(json!(size))),
+            world.ask("PATCH", &format!("/v1/bays/{uuid}")).version("1.4").json(&count(json!(size))),
+            world.ask("POST", &format!("/v1/clusters/{uuid}/actions/resize")).json(&json!({"node_count": size})),
+        ];
+        for way in ways {
+            let answer = way.send().await;
+            assert_eq!(answer.status, 400, "{}", answer.text);
+            assert!(answer.text.contains("node_count") && answer.text.contains(bound), "{}", answer.text);
+        }
+    }
+    assert_eq!(world.rows().await, before, "what is refused is not stored");
+    world.ask("PATCH", &format!("/v1/clusters/{uuid}")).json(&count(json!(5))).send().await.expect(202);
+    world.end().await;
+}
+
+#[tokio::test]
+async fn node_groups_are_put_in_order_by_every_attribute() {
+    let world = World::new().await;
+    world.template(json!({})).await;
+    let uuid = world.cluster(json!({})).await;
+    let path = format!("/v1/clusters/{uuid}/nodegroups");
+    let group = world.ask("GET", &format!("{path}/default-worker")).version("1.14").send().await.expect(200);
+    for attribute in group.as_object().unwrap().keys() {
+        let query = format!("{path}?sort_key={attribute}&sort_dir=desc");
+        world.ask("GET", &query).version("1.14").send().await.expect(200);
+    }
+    world.ask("GET", &format!("{path}?sort_key=colour")).version("1.14").send().await.expect(400);
+    let first = async |direction: &str| {
+        let query = format!("{path}?sort_key=cluster_id&sort_dir={direction}");
+        let list = world.ask("GET", &query).version("1.14").send().await.expect(200);
+        list["nodegroups"][0]["name"].clone()
+    };
+    assert_eq!((first("asc").await, first("desc").await), (json!("default-master"), json!("default-master")));
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_cluster_that_failed_tells_why_and_takes_no_patch() {
     let world = World::new().await;
     world.template(json!({})).await;

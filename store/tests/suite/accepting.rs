@@ -28,6 +28,46 @@ pub(crate) async fn idle_resize_starts(db: &Fresh) {
     assert_eq!(store.due_operations(at(9), 10).await.unwrap(), [wanted.id]);
 }
 
+pub(crate) async fn a_size_out_of_bounds_is_refused(db: &Fresh) {
+    let store = db.store().await;
+    let record = created(&store, Status::CreateComplete).await;
+    let cluster = record.cluster.uuid.as_str();
+    let update = node_group(&record, OperationKind::NodegroupUpdate, &record.nodegroups[1]);
+    let bounds = |group: &mut domain::NodeGroup| {
+        (group.min_node_count, group.max_node_count) = (2, Some(4));
+        Ok(())
+    };
+    store.accept_nodegroup_update(&update, &bounds).await.unwrap();
+    for (count, good) in [(1, false), (2, true), (4, true), (5, false)] {
+        let accepted = store.accept_resize(cluster, &resize(&record, 1, count)).await;
+        assert_eq!(accepted.is_ok(), good, "{count}");
+        assert!(good || matches!(accepted, Err(Error::Invalid(text)) if text.contains("node_count")));
+    }
+}
+
+/// MariaDB compares as if blanks at the end were not there, and the others do not: a name is taken, or it is another one.
+pub(crate) async fn a_name_of_a_node_group_is_taken_once(db: &Fresh) {
+    let store = db.store().await;
+    let mut record = created(&store, Status::CreateComplete).await;
+    let claim = store.accept_resize(&record.cluster.uuid, &resize(&record, 1, 3)).await.unwrap();
+    let claim = claimed(&store, &claim.operation_id, "w", 2).await;
+    record.cluster.api_address = Some("https://10.0.0.1:6443".to_owned());
+    let (cluster, groups) = with_status(&record, Status::UpdateComplete);
+    store.finish(&claim, Outcome::done(&cluster, &groups), at(3)).await.unwrap();
+    for name in ["extra", "extra", "extra ", "default-worker", "default-worker "] {
+        let new = group(&cluster, name, 1);
+        let wanted = node_group(&record, OperationKind::NodegroupCreate, &new);
+        let accepted = store.accept_nodegroup_create(&new, &wanted).await;
+        match accepted {
+            Ok(_) => {}
+            Err(Error::Conflict(text)) => assert!(text.contains(&format!("{name} already exists")), "{text}"),
+            Err(other) => panic!("{name:?}: {other:?}"),
+        }
+    }
+    let names: Vec<String> = show(&store, &cluster.uuid).await.nodegroups.into_iter().map(|group| group.name).collect();
+    assert_eq!(names.iter().filter(|name| *name == "extra").count(), 1, "{names:?}");
+}
+
 pub(crate) async fn busy_resize_waits_and_collapses(db: &Fresh) {
     let store = db.store().await;
     let (record, create) = creating(&store).await;

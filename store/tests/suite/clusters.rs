@@ -206,8 +206,9 @@ pub(crate) async fn broken_rows_are_named(db: &Fresh) {
         made.push(creating(&store).await.0);
     }
     store.insert_quota(PROJECT, 9, at(0)).await.unwrap();
+    store.heartbeat("node-1", "magnum-conductor", at(0)).await.unwrap();
     let before = store.defects().await.unwrap();
-    assert_eq!((before.rows, before.defects.len()), (4 + 4 + 8 + 4 + 1, 0), "{before:?}");
+    assert_eq!((before.rows, before.defects.len()), (4 + 4 + 8 + 4 + 1 + 1, 0), "{before:?}");
     let uuid = |n: usize| made[n].cluster.uuid.clone();
     let (gone, lost) = (&made[1].cluster.cluster_template_id, &made[2].nodegroups[1].uuid);
     for sql in [
@@ -215,6 +216,10 @@ pub(crate) async fn broken_rows_are_named(db: &Fresh) {
         format!("DELETE FROM cluster_template WHERE uuid = '{gone}'"),
         format!("UPDATE nodegroup SET node_taints = '{{}}', cluster_id = 'nobody' WHERE uuid = '{lost}'"),
         format!("UPDATE rs_operation SET kind = 'dance' WHERE cluster_uuid = '{}'", uuid(3)),
+        format!(
+            "UPDATE cluster SET ca_cert_ref = 'lost', magnum_cert_ref = 'http://barbican' WHERE uuid = '{}'",
+            uuid(3)
+        ),
     ] {
         execute(&db.url, &sql).await;
     }
@@ -232,7 +237,8 @@ pub(crate) async fn broken_rows_are_named(db: &Fresh) {
     assert!(has("nodegroup", lost, "cluster is gone"), "{found:?}");
     assert!(has("nodegroup", lost, "node_taints"), "{found:?}");
     assert!(found.defects.iter().any(|one| one.table == "rs_operation" && one.problem.contains("read at all")));
-    assert_eq!(found.defects.len(), 7, "{found:?}");
+    assert!(has("cluster", &uuid(3), "ca_cert_ref"), "{found:?}");
+    assert_eq!(found.defects.len(), 8, "{found:?}");
 }
 
 pub(crate) async fn health_is_written_alone(db: &Fresh) {

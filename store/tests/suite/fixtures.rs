@@ -171,6 +171,11 @@ pub(crate) fn resize(record: &ClusterRecord, group: usize, node_count: i64) -> O
     Operation { params, ..operation(&record.cluster, OperationKind::Resize) }
 }
 
+/// An operation on one node group.
+pub(crate) fn node_group(record: &ClusterRecord, kind: OperationKind, group: &NodeGroup) -> Operation {
+    Operation { params: serde_json::json!({"nodegroup": group.uuid}), ..operation(&record.cluster, kind) }
+}
+
 pub(crate) fn delete(record: &ClusterRecord) -> Operation {
     operation(&record.cluster, OperationKind::Delete)
 }

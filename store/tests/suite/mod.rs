@@ -127,7 +127,8 @@ macro_rules! suite {
                 every_row_once, nulls_and_duplicates, bad_sort_key, bad_markers, rows_that_go_do_not_shift_the_page,
             ],
             accepting: [
-                idle_resize_starts, busy_resize_waits_and_collapses, other_groups_wait_their_turn, refused_states,
+                idle_resize_starts, a_size_out_of_bounds_is_refused, a_name_of_a_node_group_is_taken_once,
+                busy_resize_waits_and_collapses, other_groups_wait_their_turn, refused_states,
                 unknown_things, delete_takes_over, second_delete_is_the_same, second_delete_brings_its_token,
                 second_delete_leaves_the_worker_alone, second_delete_races_with_failure, delete_of_failed_clusters,
                 accepts_race_with_finish, rotations_wait_in_line_one_of_each,
