@@ -131,7 +131,7 @@ pub(crate) fn check_changeable(cluster: &Cluster) -> Result<()> {
             Status::CreateFailed => "Its creation did not end well; delete it and create it again.",
             Status::DeleteInProgress => "It is being deleted.",
             Status::DeleteFailed => "Its deletion failed; delete it again.",
-            _ => "Look at its status_reason; it can be deleted."
+            _ => "Look at its status_reason; it can be deleted.",
         }
     )))
 }
