@@ -1,8 +1,10 @@
-"""The unmodified `openstack` command, run as a person runs it."""
+"""The unmodified `openstack` and `magnum` commands, run as a person runs them."""
 
 import json
+import re
 import subprocess
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 CALL_SECONDS = 120
@@ -13,10 +15,25 @@ class Refused(AssertionError):
     """The command ended with an error; the text is what it printed."""
 
 
-class Cli:
-    """`openstack` of one virtual environment with the variables of one user."""
+def properties(printed):
+    """Property to value of the table that a command prints of one thing."""
+    return dict(re.findall(r"^\| (\w+)\s+\| (.*?)\s+\|$", printed, re.MULTILINE))
 
-    def __init__(self, bin_folder, variables, home):
+
+def grid(printed):
+    """The rows below the headings of a table that a command prints of many things."""
+    lines = [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in printed.splitlines() if line.startswith("|")]
+    return lines[1:]
+
+
+class Cli:
+    """`openstack` of one virtual environment with the variables of one user.
+
+    `watch` gives, for the name of a program, the context in which each of its commands is run.
+    """
+
+    def __init__(self, bin_folder, variables, home, watch=lambda program: nullcontext()):
+        self.watch = watch
         self.bin_folder = Path(bin_folder)
         self.home = str(home)
         self.env = {"PATH": f"{bin_folder}:/usr/bin:/bin", "HOME": self.home, "LANG": "C.UTF-8", "SHELL": "/bin/bash"}
@@ -25,15 +42,16 @@ class Cli:
     def run(self, *words, program="openstack"):
         """The completed process, whatever its exit status is."""
         command = [str(self.bin_folder / program), *map(str, words)]
-        return subprocess.run(
-            command, env=self.env, cwd=self.home, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
-        )
+        with self.watch(program):
+            return subprocess.run(
+                command, env=self.env, cwd=self.home, capture_output=True, text=True, timeout=CALL_SECONDS, check=False
+            )
 
-    def text(self, *words):
+    def text(self, *words, program="openstack"):
         """What a command that must succeed prints."""
-        done = self.run(*words)
+        done = self.run(*words, program=program)
         if done.returncode != 0:
-            raise Refused(f"openstack {' '.join(map(str, words))}: {done.stderr.strip() or done.stdout.strip()}")
+            raise Refused(f"{program} {' '.join(map(str, words))}: {done.stderr.strip() or done.stdout.strip()}")
         return done.stdout
 
     def json(self, *words):

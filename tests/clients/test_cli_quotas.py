@@ -1,25 +1,13 @@
 """Quotas, statistics and the service list through both releases of `openstack coe`."""
 
-import re
-
 import pytest
-
-
-def rows(printed):
-    """Property to value of the tables the client prints."""
-    return dict(re.findall(r"^\| (\w+)\s+\| (.*?)\s+\|$", printed, re.MULTILINE))
+from cli import grid, properties
 
 
 @pytest.fixture(params=["current", "queens"])
 def pair(request, make_cli):
     """The user's and the admin's command line of one release."""
     return make_cli(request.param), make_cli(request.param, "admin")
-
-
-def grid(printed):
-    """The rows below the headings of a table that the client prints."""
-    lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines() if line.startswith("|")]
-    return [tuple(line) for line in lines[1:]]
 
 
 def project_of(cli):
@@ -30,18 +18,18 @@ def test_quotas(pair):
     user, admin = pair
     project = project_of(user)
     named = ["--project-id", project, "--resource", "Cluster"]
-    assert rows(user.coe("quotas", "show", *named))["hard_limit"] == "20", "the configured one"
-    made = rows(admin.coe("quotas", "create", *named, "--hard-limit", "5"))
+    assert properties(user.coe("quotas", "show", *named))["hard_limit"] == "20", "the configured one"
+    made = properties(admin.coe("quotas", "create", *named, "--hard-limit", "5"))
     assert (made["project_id"], made["resource"], made["hard_limit"]) == (project, "Cluster", "5")
     # These commands print what went wrong and end with 0.
     assert "HTTP 409" in admin.coe("quotas", "create", *named, "--hard-limit", "6")
     assert "HTTP 403" in user.coe("quotas", "create", *named, "--hard-limit", "6")
-    assert rows(admin.coe("quotas", "update", *named, "--hard-limit", "7"))["hard_limit"] == "7"
+    assert properties(admin.coe("quotas", "update", *named, "--hard-limit", "7"))["hard_limit"] == "7"
     listed = admin.coe("quotas", "list", "--all-tenants")
     assert grid(listed) == [(project, "Cluster", "7")]
     assert grid(admin.coe("quotas", "list")) == [], "the admin's own project has none"
     assert grid(admin.coe("quotas", "list", "--all-tenants", "--limit", "1", "--sort-key", "id")) == grid(listed)
-    assert rows(user.coe("quotas", "show", *named))["hard_limit"] == "7"
+    assert properties(user.coe("quotas", "show", *named))["hard_limit"] == "7"
     assert "HTTP 403" in user.coe("quotas", "delete", *named)
     admin.coe("quotas", "delete", *named)
     assert grid(admin.coe("quotas", "list", "--all-tenants")) == []
@@ -60,8 +48,8 @@ def test_stats(cli, pair, cluster):
     project = project_of(user)
     expect = {"clusters": "1", "nodes": "3"}
     for who in (user, admin):
-        assert {name: value for name, value in rows(who.coe("stats", "list", project)).items() if name in expect} == expect
-    assert rows(admin.coe("stats", "list", "nobody"))["clusters"] == "0"
+        assert {name: value for name, value in properties(who.coe("stats", "list", project)).items() if name in expect} == expect
+    assert properties(admin.coe("stats", "list", "nobody"))["clusters"] == "0"
     assert "HTTP 403" in user.refusal("stats", "list", "nobody")
 
 
