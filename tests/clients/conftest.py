@@ -1,10 +1,11 @@
 """One service for all client tests of a process; each test file makes the templates and clusters it needs."""
 
 import os
+from pathlib import Path
 
 import pytest
 from cli import Cli
-from compatibility import Record, client_of
+from compatibility import OF_FILE, OTHERS, PAGE, Record, command_of
 from service import Service
 
 TEMPLATE = [
@@ -13,6 +14,10 @@ TEMPLATE = [
 ]
 
 RECORD = Record()
+#: The file and the outcome of each report.
+REPORTS = []
+#: What is not as docs/COMPATIBILITY.md says.
+WRONG = []
 
 
 @pytest.fixture(scope="session")
@@ -30,7 +35,8 @@ def make_cli(service, tmp_path_factory):
 
     def make(clients="current", who="user", **variables):
         folder = os.environ[f"MAGNUM_CLIENTS_{clients.upper()}"]
-        return Cli(folder, getattr(service, who) | variables, tmp_path_factory.mktemp("home"))
+        home = tmp_path_factory.mktemp("home")
+        return Cli(folder, getattr(service, who) | variables, home, lambda program: RECORD.sending(command_of(program, clients)))
 
     return make
 
@@ -70,12 +76,54 @@ def cluster(cli, template):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     """Notes what the clients sent while the test and its fixtures ran."""
-    before, failures = RECORD.positions(), item.session.testsfailed
+    if item.path.name in OTHERS:
+        return (yield)
+    RECORD.begin(item.path.name)
+    failures = item.session.testsfailed
     ran = yield
-    if client := client_of(item.path):
-        RECORD.add(before, client, item.name, item.session.testsfailed > failures)
+    RECORD.end(item.name, item.session.testsfailed > failures)
     return ran
 
 
-def pytest_sessionfinish():
-    RECORD.write()
+def pytest_runtest_logreport(report):
+    """Notes, where all processes' reports arrive, how each file went."""
+    REPORTS.append((Path(report.nodeid.split("::")[0]).name, report.outcome))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    """Takes over what one of several processes has noted."""
+    if "record" in (given := getattr(node, "workeroutput", {})):
+        RECORD.add(given["record"])
+
+
+def is_whole(config):
+    """Every test of every client ran."""
+    ran = {file for file, outcome in REPORTS}
+    every = {path.name for path in Path(__file__).parent.glob("test_*.py")} - OTHERS
+    chosen = config.option.keyword or any("::" in argument for argument in config.args)
+    return every <= ran and not chosen
+
+
+def pytest_sessionfinish(session):
+    """Compares the page with what was sent, or writes it."""
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["record"] = RECORD.plain()
+        return
+    WRONG.extend(sorted(RECORD.unknown))
+    if is_whole(session.config):
+        skipped = {OF_FILE[file] for file, outcome in REPORTS if outcome == "skipped" and file in OF_FILE}
+        if os.environ.get("UPDATE") == "1" and not skipped:
+            PAGE.write_text(RECORD.page())
+            WRONG.extend(RECORD.unexplained())
+        elif "failed" not in {outcome for _, outcome in REPORTS}:
+            WRONG.extend(RECORD.differences(skipped))
+    if WRONG and session.exitstatus == pytest.ExitCode.OK:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter):
+    if WRONG:
+        terminalreporter.section("what clients send is not what docs/COMPATIBILITY.md says; UPDATE=1 make clients writes it anew")
+        for said in WRONG:
+            terminalreporter.line(said)

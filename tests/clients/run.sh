@@ -38,6 +38,6 @@ tests=("$here")
 for argument in "$@"; do
     [ ! -e "${argument%%::*}" ] || tests=()
 done
-# Two files at a time, in two processes with a service each; not where a page is written of what all of them have sent.
-[ "${UPDATE:-0}" = 1 ] || set -- -n 2 --dist loadfile "$@"
+# Two files at a time, in two processes with a service each.
+set -- -n 2 --dist loadfile "$@"
 PYTHONDONTWRITEBYTECODE=1 exec "$target/clients-current/bin/python" -m pytest -p no:cacheprovider -W ignore --tb=short --durations=5 "${tests[@]}" "$@"
