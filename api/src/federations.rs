@@ -96,7 +96,7 @@ pub(crate) struct FederationId {
 
 /// List federations: there are none.
 #[utoipa::path(
-    get, path = "/v1/federations", tag = "federations", params(crate::query::PagingArguments),
+    get, path = "/v1/federations", tag = "federations", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = FederationList))
 )]
 pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
@@ -105,7 +105,7 @@ pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<Ht
 
 /// List federations in full: there are none.
 #[utoipa::path(
-    get, path = "/v1/federations/detail", tag = "federations", params(crate::query::PagingArguments),
+    get, path = "/v1/federations/detail", tag = "federations", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = FederationList))
 )]
 pub(crate) async fn detail(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {

@@ -43,7 +43,8 @@ impl Query {
     }
 }
 
-/// Arguments of every list, for the `OpenAPI` document.
+/// Arguments of every list, for the `OpenAPI` document; which entry is before the page says [`UuidMarker`] or
+/// [`NumberMarker`].
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "only the documentation is made from it")]
@@ -51,12 +52,30 @@ pub(crate) struct PagingArguments {
     /// Most entries to return; larger ones are cut to the configured maximum, which is also the default.
     #[param(minimum = 1)]
     limit: Option<u32>,
-    /// UUID of the entry before the page.
-    marker: Option<String>,
     /// Attribute to sort by; the order of creation unless given.
     sort_key: Option<String>,
     /// `asc` or `desc`.
     sort_dir: Option<String>,
+}
+
+/// Argument of a list whose entries have UUIDs.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the documentation is made from it")]
+pub(crate) struct UuidMarker {
+    /// UUID of the entry before the page; an entry that is not there is a 404.
+    #[param(format = Uuid)]
+    marker: Option<String>,
+}
+
+/// Argument of a list whose entries have numbers.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "only the documentation is made from it")]
+pub(crate) struct NumberMarker {
+    /// Number of the entry before the page; an entry that is not there is a 404.
+    #[param(minimum = 1)]
+    marker: Option<i64>,
 }
 
 /// The page a list is asked for.

@@ -143,7 +143,7 @@ impl Of {
 #[utoipa::path(
     get, path = "/v1/quotas", tag = "quotas",
     params(
-        crate::query::PagingArguments,
+        crate::query::PagingArguments, crate::query::NumberMarker,
         ("all_tenants" = inline(Option<bool>), Query, description = "Those of every project.")
     ),
     responses((status = 200, body = QuotaList))

@@ -201,7 +201,10 @@ pub(crate) struct BayDetails {
 /// Create a bay; until 1.10. At 1.1 the answer is the bay.
 #[utoipa::path(
     post, path = "/v1/bays", tag = "bays", request_body = BayCreate,
-    responses((status = 201, description = "At 1.1", body = BayView), (status = 202, description = "From 1.2 on", body = ClusterId))
+    responses(
+        (status = 201, description = "At 1.1", body = BayView, headers(("Location" = String, description = "Address of what was made."))),
+        (status = 202, description = "From 1.2 on", body = ClusterId)
+    )
 )]
 pub(crate) async fn create(
     _: Until<10>,
@@ -222,7 +225,7 @@ pub(crate) async fn create(
 
 /// List bays; until 1.10.
 #[utoipa::path(
-    get, path = "/v1/bays", tag = "bays", params(crate::query::PagingArguments),
+    get, path = "/v1/bays", tag = "bays", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = BayList))
 )]
 pub(crate) async fn list(_: Until<10>, ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
@@ -235,7 +238,7 @@ pub(crate) async fn list(_: Until<10>, ctx: Ctx, request: HttpRequest, _: NoBody
 
 /// List bays in full; until 1.10.
 #[utoipa::path(
-    get, path = "/v1/bays/detail", tag = "bays", params(crate::query::PagingArguments),
+    get, path = "/v1/bays/detail", tag = "bays", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = BayDetails))
 )]
 pub(crate) async fn detail(_: Until<10>, ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {

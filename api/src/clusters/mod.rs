@@ -111,7 +111,7 @@ async fn make(ctx: &Ctx, mut wanted: ClusterRequest, names: &Names) -> Result<Ma
 
 /// List clusters.
 #[utoipa::path(
-    get, path = "/v1/clusters", tag = "clusters", params(crate::query::PagingArguments),
+    get, path = "/v1/clusters", tag = "clusters", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = ClusterList))
 )]
 pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
@@ -125,7 +125,7 @@ pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<Ht
 
 /// List clusters in full.
 #[utoipa::path(
-    get, path = "/v1/clusters/detail", tag = "clusters", params(crate::query::PagingArguments),
+    get, path = "/v1/clusters/detail", tag = "clusters", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = ClusterDetails))
 )]
 pub(crate) async fn detail(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {

@@ -105,19 +105,16 @@ fn complete(path: &str, method: &str, operation: &mut Operation) {
     let request_id = || HeaderBuilder::new().schema(Some(text())).description(Some("req- and a UUID.")).build();
     let version =
         || HeaderBuilder::new().schema(Some(text())).description(Some("The version that was served.")).build();
-    for (status, response) in &mut operation.responses.responses {
+    for response in operation.responses.responses.values_mut() {
         if let RefOr::T(response) = response {
             response.headers.insert("X-OpenStack-Request-Id".to_owned(), request_id().into());
             if is_versioned(path) {
                 response.headers.insert("OpenStack-API-Version".to_owned(), version().into());
             }
-            if status == "201" && needs_token(path) && !path.starts_with("/v1/certificates") {
-                let place = HeaderBuilder::new().schema(Some(text())).description(Some("Address of what was made."));
-                response.headers.insert("Location".to_owned(), place.build().into());
-            }
         }
     }
-    for (name, status, _) in REFUSALS.iter().filter(|(name, ..)| may_refuse(path, method, name)) {
+    let in_pages = has_marker(operation);
+    for (name, status, _) in REFUSALS.iter().filter(|(name, ..)| may_refuse(path, method, in_pages, name)) {
         let reference = RefOr::Ref(Ref::from_response_name(*name));
         operation.responses.responses.entry(status.to_string()).or_insert(reference);
     }
@@ -130,11 +127,20 @@ fn complete(path: &str, method: &str, operation: &mut Operation) {
     }
 }
 
+/// Whether this is a list in pages.
+fn has_marker(operation: &Operation) -> bool {
+    let is_marker = |one: &RefOr<Parameter>| matches!(one, RefOr::T(parameter) if parameter.name == "marker");
+    operation.parameters.iter().flatten().any(is_marker)
+}
+
 /// Whether a request may be answered so.
-fn may_refuse(path: &str, method: &str, name: &str) -> bool {
+fn may_refuse(path: &str, method: &str, in_pages: bool, name: &str) -> bool {
     match name {
         "NotAcceptable" => is_versioned(path),
-        "NotFound" => path.contains('{') || method == "post" || versions::served(path).1 < Version::NEWEST,
+        "NotFound" => {
+            let names = path.contains('{') || method == "post" || in_pages;
+            names || versions::served(path).1 < Version::NEWEST
+        }
         "Conflict" => method != "get" || path.contains("{ident}"),
         _ => needs_token(path),
     }

@@ -46,7 +46,7 @@ fn collection_of(cluster: &Cluster) -> String {
 /// List the node groups of a cluster.
 #[utoipa::path(
     get, path = "/v1/clusters/{ident}/nodegroups", tag = "nodegroups",
-    params(crate::query::PagingArguments, ("role" = inline(Option<String>), Query, description = "Only groups of this role.")),
+    params(crate::query::PagingArguments, crate::query::UuidMarker, ("role" = inline(Option<String>), Query, description = "Only groups of this role.")),
     responses((status = 200, body = NodeGroupList))
 )]
 pub(crate) async fn list(

@@ -140,7 +140,8 @@ impl BaymodelList {
 /// Create a bay model; until 1.10.
 #[utoipa::path(
     post, path = "/v1/baymodels", tag = "baymodels",
-    request_body = BaymodelCreate, responses((status = 201, body = BaymodelView))
+    request_body = BaymodelCreate,
+    responses((status = 201, body = BaymodelView, headers(("Location" = String, description = "Address of what was made."))))
 )]
 pub(crate) async fn create(
     _: Until<10>,
@@ -155,7 +156,7 @@ pub(crate) async fn create(
 
 /// List the bay models of the project and the public ones; until 1.10.
 #[utoipa::path(
-    get, path = "/v1/baymodels", tag = "baymodels", params(crate::query::PagingArguments),
+    get, path = "/v1/baymodels", tag = "baymodels", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = BaymodelList))
 )]
 pub(crate) async fn list(_: Until<10>, ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
@@ -165,7 +166,7 @@ pub(crate) async fn list(_: Until<10>, ctx: Ctx, request: HttpRequest, _: NoBody
 
 /// The same list, under the path that clients use for details; until 1.10.
 #[utoipa::path(
-    get, path = "/v1/baymodels/detail", tag = "baymodels", params(crate::query::PagingArguments),
+    get, path = "/v1/baymodels/detail", tag = "baymodels", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = BaymodelList))
 )]
 pub(crate) async fn detail(_: Until<10>, ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {

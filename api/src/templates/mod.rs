@@ -44,7 +44,8 @@ impl TemplateList {
 /// Create a cluster template.
 #[utoipa::path(
     post, path = "/v1/clustertemplates", tag = "clustertemplates",
-    request_body = TemplateCreate, responses((status = 201, body = TemplateView))
+    request_body = TemplateCreate,
+    responses((status = 201, body = TemplateView, headers(("Location" = String, description = "Address of what was made."))))
 )]
 pub(crate) async fn create(
     ctx: Ctx,
@@ -58,7 +59,7 @@ pub(crate) async fn create(
 
 /// List the templates of the project and the public ones.
 #[utoipa::path(
-    get, path = "/v1/clustertemplates", tag = "clustertemplates", params(crate::query::PagingArguments),
+    get, path = "/v1/clustertemplates", tag = "clustertemplates", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = TemplateList))
 )]
 pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {
@@ -68,7 +69,7 @@ pub(crate) async fn list(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<Ht
 
 /// The same list, under the path that clients use for details.
 #[utoipa::path(
-    get, path = "/v1/clustertemplates/detail", tag = "clustertemplates", params(crate::query::PagingArguments),
+    get, path = "/v1/clustertemplates/detail", tag = "clustertemplates", params(crate::query::PagingArguments, crate::query::UuidMarker),
     responses((status = 200, body = TemplateList))
 )]
 pub(crate) async fn detail(ctx: Ctx, request: HttpRequest, _: NoBody) -> Result<HttpResponse, Problem> {

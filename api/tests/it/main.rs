@@ -11,6 +11,7 @@ mod cost;
 #[path = "../../../tests/database/mod.rs"]
 mod database;
 mod discovery;
+mod documented;
 mod documents;
 mod federations;
 mod fields;

@@ -17,6 +17,7 @@ use tokio::{sync::oneshot, task::JoinHandle};
 use crate::{
     contents::{self, Contents},
     database::Fresh,
+    documented,
 };
 
 pub(crate) struct World {
@@ -229,6 +230,7 @@ impl Ask<'_> {
         }
         let answer = request.send().await.unwrap();
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        documented::check(&self.method, &self.path, status, &headers);
         Answer { status, headers, text: answer.text().await.unwrap() }
     }
 }
