@@ -11,7 +11,7 @@ use crate::{
     db::{Run, Tx},
     discovery,
     failure::Failure,
-    page::{Cut, Page, Scope},
+    page::{Cut, Page, Scope, Way},
     quotas,
     raw::Cells,
     row::{Cell, FromCells, Row},
@@ -90,6 +90,16 @@ fn select() -> SelectStatement {
         .from(TABLE)
         .left_join(template, Expr::col((template, "uuid")).equals((TABLE, "cluster_template_id")));
     select
+}
+
+/// The own clusters.
+fn visible(scope: &Scope, table: &'static str) -> Vec<Way> {
+    let index = match scope {
+        Scope::All => None,
+        Scope::Project(_) => Some("rs_cluster_project"),
+        Scope::User(_) => Some("rs_cluster_user"),
+    };
+    vec![Way { rows: scope.own(table), index }]
 }
 
 /// The cluster row alone.
@@ -250,7 +260,7 @@ impl Store {
     /// # Errors
     /// `Invalid` for an unknown sort key, `NotFound` for an unknown marker.
     pub async fn clusters(&self, scope: &Scope, page: &Page) -> Result<Vec<ClusterRecord>> {
-        let cut = Cut::new::<Cluster>(page, SORT_KEYS, scope, Scope::own)?;
+        let cut = Cut::new::<Cluster>(page, SORT_KEYS, scope, visible)?;
         let mut query = select();
         cut.apply(&self.db, &mut query);
         let read = async {

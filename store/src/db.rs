@@ -51,10 +51,11 @@ enum Inner {
     Lite(Transaction<'static, Sqlite>),
 }
 
-/// Builds `$query` for one server and binds its values.
+/// Builds `$query` for one server and binds its values, which are private and stay out of the log.
 macro_rules! bound {
     ($query:expr, $builder:expr) => {{
         let (sql, values) = $query.build_sqlx($builder);
+        tracing::trace!(sql = sql.as_str());
         sqlx::query_with(AssertSqlSafe(sql), values)
     }};
 }

@@ -5,7 +5,10 @@
 //! meanwhile are neither shown twice nor skipped.
 
 use domain::{Error, Result};
-use sea_query::{Cond, Condition, Expr, ExprTrait, Func, JoinType, NullOrdering, Order, Query, SelectStatement};
+use sea_query::{
+    Cond, Condition, Expr, ExprTrait, Func, JoinType, NullOrdering, Order, Query, SelectStatement, UnionType,
+    extension::mysql::{IndexHintScope, MySqlSelectStatementExt},
+};
 
 use crate::{
     db::{Db, Pool, Run},
@@ -77,11 +80,29 @@ pub(crate) struct Cut<'a> {
     visible: Visible,
 }
 
-/// The rows of the table, or of its alias, that a scope shows.
-pub(crate) type Visible = fn(&Scope, &'static str) -> Condition;
+/// One of the ways for a row to be visible.
+pub(crate) struct Way {
+    /// Which rows these are.
+    pub(crate) rows: Condition,
+    /// MariaDB's index of them in the order of creation. Left to itself, it finds them by the first column alone and reads
+    /// all that are before the page.
+    pub(crate) index: Option<&'static str>,
+}
+
+/// The ways for a row of the table, or of its alias, to be visible; a row may be it by several.
+pub(crate) type Visible = fn(&Scope, &'static str) -> Vec<Way>;
+
+/// The rows that are visible in any way.
+pub(crate) fn any(ways: Vec<Way>) -> Condition {
+    let rows = ways.into_iter().map(|way| way.rows);
+    rows.reduce(|one, other| Cond::any().add(one).add(other)).unwrap_or_else(Cond::all)
+}
 
 /// The marker's row, where it is joined.
 const MARKER: &str = "marker";
+
+/// The rows that may be of the page.
+const FOUND: &str = "found";
 
 impl<'a> Cut<'a> {
     /// `keys` are the columns that may be sorted by: sorting by a secret one would tell its order.
@@ -110,17 +131,55 @@ impl<'a> Cut<'a> {
         }
     }
 
+    fn ways(&self, table: &'static str) -> Vec<Way> {
+        (self.visible)(self.scope, table)
+    }
+
     /// Adds visibility, start, order and length to `select`.
     pub(crate) fn apply(&self, db: &Db, select: &mut SelectStatement) {
-        select.cond_where((self.visible)(self.scope, self.table));
-        if let Some(marker) = self.page.marker.as_deref() {
-            let joined = matches!(db.pool, Pool::My(_));
-            if joined {
-                let row = Cond::all().add(self.is_marker(MARKER, marker)).add((self.visible)(self.scope, MARKER));
-                select.join_as(JoinType::InnerJoin, self.table, MARKER, row);
-            }
-            select.cond_where(self.behind_marker(joined));
+        let mut ways = self.ways(self.table);
+        if ways.len() == 1 {
+            ways.drain(..).for_each(|way| self.start(db, select, way));
+        } else {
+            let found = Expr::col((FOUND, "id")).equals((self.table, "id"));
+            // MariaDB would look through all rows for an IN.
+            select.join_subquery(JoinType::InnerJoin, self.first_of_each(db, ways), FOUND, found);
         }
+        self.order(db, select);
+    }
+
+    /// The ids of as many rows of each way as a page has. A server finds those by index; of rows that are visible by this
+    /// or by that it would sort all.
+    fn first_of_each(&self, db: &Db, ways: Vec<Way>) -> SelectStatement {
+        let first = |way: Way| {
+            let (mut page, mut ids) = (Query::select(), Query::select());
+            page.column((self.table, "id")).from(self.table);
+            self.start(db, &mut page, way);
+            self.order(db, &mut page);
+            ids.column("id").from_subquery(page, FOUND);
+            ids
+        };
+        let all = ways.into_iter().map(first).reduce(|mut all, next| all.union(UnionType::Distinct, next).take());
+        all.unwrap_or_default()
+    }
+
+    /// Adds visibility and start.
+    fn start(&self, db: &Db, select: &mut SelectStatement, way: Way) {
+        let joined = matches!(db.pool, Pool::My(_));
+        if let Some(index) = way.index.filter(|_| joined && self.key == "id") {
+            select.force_index(index, IndexHintScope::All);
+        }
+        select.cond_where(way.rows);
+        let Some(marker) = self.page.marker.as_deref() else { return };
+        if joined {
+            let row = Cond::all().add(self.is_marker(MARKER, marker)).add(any(self.ways(MARKER)));
+            select.join_as(JoinType::InnerJoin, self.table, MARKER, row);
+        }
+        select.cond_where(self.behind_marker(joined));
+    }
+
+    /// Adds order and length.
+    fn order(&self, db: &Db, select: &mut SelectStatement) {
         let order = match self.page.sort_dir {
             SortDir::Asc => Order::Asc,
             SortDir::Desc => Order::Desc,
@@ -142,7 +201,7 @@ impl<'a> Cut<'a> {
 
     /// The marker's value of `column`, read by the same statement.
     ///
-    /// MariaDB reads a joined row of a unique key before it plans, and then starts right behind it in the index; it does
+    /// MariaDB reads a joined row of a unique key before it plans, and can then start right behind it in an index; it does
     /// not for a subquery. For the other two it is the other way round.
     fn of_marker(&self, column: &'static str, joined: bool) -> Expr {
         if joined {
@@ -151,7 +210,7 @@ impl<'a> Cut<'a> {
         let marker = self.page.marker.as_deref().unwrap_or_default();
         let mut select = Query::select();
         select.column((self.table, column)).from(self.table).and_where(self.is_marker(self.table, marker));
-        select.cond_where((self.visible)(self.scope, self.table));
+        select.cond_where(any(self.ways(self.table)));
         Expr::from(select)
     }
 
@@ -182,7 +241,7 @@ impl<'a> Cut<'a> {
         let Some(marker) = self.page.marker.as_deref().filter(|_| rows == 0) else { return Ok(()) };
         let mut select = Query::select();
         select.expr(Func::count(Expr::col((self.table, "id")))).from(self.table);
-        select.and_where(self.is_marker(self.table, marker)).cond_where((self.visible)(self.scope, self.table));
+        select.and_where(self.is_marker(self.table, marker)).cond_where(any(self.ways(self.table)));
         match db.one::<(i64,)>(&select).await?.filter(|(count,)| *count > 0) {
             Some(_) => Ok(()),
             None => Err(Error::NotFound { kind, ident: marker.to_owned() }.into()),

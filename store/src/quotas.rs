@@ -2,13 +2,13 @@
 
 use chrono::{DateTime, SubsecRound, Utc};
 use domain::{Cluster, Error, NodeGroup, Result};
-use sea_query::{Cond, Condition, Expr, ExprTrait, Func, Query, SelectStatement};
+use sea_query::{Cond, Expr, ExprTrait, Func, Query, SelectStatement};
 
 use crate::{
     Store, clusters,
     db::{Pool, Run, Tx},
     failure::Failure,
-    page::{Cut, Page, Scope},
+    page::{Cut, Page, Scope, Way},
     raw::Cells,
     row::{Cell, FromCells, Row, row},
     turn::Turn,
@@ -70,11 +70,12 @@ impl FromCells for Used {
 }
 
 /// The rows a scope shows. Quotas are of projects and not of users.
-fn visible(scope: &Scope, table: &'static str) -> Condition {
-    match scope {
+fn visible(scope: &Scope, table: &'static str) -> Vec<Way> {
+    let rows = match scope {
         Scope::User(_) => Cond::all().add(Expr::val(1i64).eq(0i64)),
         _ => scope.own(table),
-    }
+    };
+    vec![Way { rows, index: None }]
 }
 
 async fn read(on: &mut impl Run, project: &str) -> Result<Option<Quota>, Failure> {

@@ -2,14 +2,14 @@
 
 use chrono::SubsecRound;
 use domain::{ClusterTemplate, Error, Ident, Operation, OperationKind, Result};
-use sea_query::{Cond, Condition, Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement};
+use sea_query::{Cond, Expr, ExprTrait, Func, Query, SelectStatement, UpdateStatement};
 
 use crate::{
     Store,
     accept::unfinished,
     db::{Run, Tx},
     failure::Failure,
-    page::{Cut, Page, Scope},
+    page::{Cut, Page, Scope, Way, any},
     row::Row,
     turn::Turn,
 };
@@ -64,14 +64,16 @@ pub(crate) fn select() -> SelectStatement {
 }
 
 /// Own templates, and those shown to everybody.
-fn visible(scope: &Scope, table: &'static str) -> Condition {
-    if *scope == Scope::All {
-        return Cond::all();
-    }
+fn visible(scope: &Scope, table: &'static str) -> Vec<Way> {
+    let index = match scope {
+        Scope::All => return vec![Way { rows: Cond::all(), index: None }],
+        Scope::Project(_) => Some("rs_cluster_template_project"),
+        Scope::User(_) => None,
+    };
     let shown = Cond::all()
         .add(Expr::col((table, "public")).eq(true))
         .add(Cond::any().add(Expr::col((table, "hidden")).is_null()).add(Expr::col((table, "hidden")).eq(false)));
-    Cond::any().add(scope.own(table)).add(shown)
+    vec![Way { rows: scope.own(table), index }, Way { rows: shown, index: Some("rs_cluster_template_public") }]
 }
 
 /// Rows of `uuid` or `name`; the servers' ideas of equal text differ, so names are compared again by the caller.
@@ -108,7 +110,7 @@ impl Store {
     /// `NotFound`, `Ambiguous`.
     pub async fn template(&self, scope: &Scope, ident: &Ident) -> Result<ClusterTemplate> {
         let mut query = select();
-        query.cond_where(visible(scope, TABLE)).and_where(named(TABLE, ident)).limit(3);
+        query.cond_where(any(visible(scope, TABLE))).and_where(named(TABLE, ident)).limit(3);
         let found: Vec<ClusterTemplate> =
             (&self.db).all(&query).await.map_err(|failure| failure.while_doing("read a cluster template"))?;
         only(found, ident, KIND, |template| (&template.uuid, template.name.as_deref()))

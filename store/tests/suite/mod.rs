@@ -4,6 +4,7 @@
 
 pub(crate) mod accepting;
 pub(crate) mod clusters;
+pub(crate) mod depth;
 pub(crate) mod discovery;
 pub(crate) mod fixtures;
 pub(crate) mod misc;
@@ -126,6 +127,7 @@ macro_rules! suite {
             paging: [
                 every_row_once, nulls_and_duplicates, bad_sort_key, bad_markers, rows_that_go_do_not_shift_the_page,
             ],
+            depth: [a_page_of_clusters, a_page_of_templates, a_page_of_quotas],
             accepting: [
                 idle_resize_starts, a_size_out_of_bounds_is_refused, a_name_of_a_node_group_is_taken_once,
                 busy_resize_waits_and_collapses, other_groups_wait_their_turn, refused_states,
