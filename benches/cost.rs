@@ -20,13 +20,17 @@ use std::{
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use devcloud::DevCloud;
-use domain::{Cluster, Ident, Labels, NodeGroup, Operation, OperationKind, OperationState, Policy, Status};
+use domain::{
+    Cluster, ClusterTemplate, Ident, Labels, NodeGroup, Operation, OperationKind, OperationState, Policy, Status,
+};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use store::{Doorbell, Scope, Seal, Store};
 
 /// Clusters of the two databases that everything is asked of.
 const SIZES: [usize; 2] = [10, 10_000];
+/// Most templates and quotas of them.
+const OTHERS: usize = 1_000;
 const CONNECTIONS: usize = 8;
 const SECONDS: u64 = 3;
 /// Kilobytes an idle `magnum all` may occupy.
@@ -51,9 +55,19 @@ struct Bench {
     store: Store,
     certs: certs::Authority,
     http: reqwest::Client,
-    token: String,
+    user: String,
+    admin: String,
     project: String,
     url: String,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+enum Who {
+    User,
+    Admin,
+    /// The user, in the last version that has bays.
+    Old,
 }
 
 #[tokio::main]
@@ -63,21 +77,21 @@ async fn main() -> ExitCode {
     for clusters in SIZES {
         let state = tempfile::tempdir().unwrap();
         let bench = Bench::start(state.path()).await;
-        bench.fill(clusters).await;
+        let quotas = bench.fill(clusters).await;
         println!("{clusters} clusters");
         println!("{:<34}{:>10}{:>10}{:>10}{:>8}{:>10}", "request", "per s", "p50 ms", "p99 ms", "SQL", "Keystone");
         let raw = raw_server(&state.path().join("magnum.sqlite")).await;
         let row = format!("{raw}/{}", uuid_of(clusters / 2));
-        within &= bench.measure("raw actix-web + sqlx, one row", "GET", &row, None, READ).await;
-        for (name, path, limit) in bench.reads(clusters) {
-            within &= bench.measure(name, "GET", &format!("{}{path}", bench.url), None, limit).await;
+        within &= bench.measure("raw actix-web + sqlx, one row", Who::User, &row, None, READ).await;
+        for (name, who, path, limit) in bench.reads(clusters, &quotas) {
+            within &= bench.measure(name, who, &format!("{}{path}", bench.url), None, limit).await;
         }
         let (clusters, templates) =
             (format!("{}/v1/clusters", bench.url), format!("{}/v1/clustertemplates", bench.url));
         // Before the templates, which all get the same name.
         let create = json!({"cluster_template_id": "k8s", "node_count": 1});
-        within &= bench.measure("cluster create", "POST", &clusters, Some(create), WRITE).await;
-        within &= bench.measure("template create", "POST", &templates, Some(template()), WRITE).await;
+        within &= bench.measure("cluster create", Who::User, &clusters, Some(create), WRITE).await;
+        within &= bench.measure("template create", Who::User, &templates, Some(template()), WRITE).await;
     }
     within &= memory().await;
     if within { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -109,41 +123,67 @@ impl Bench {
         };
         tokio::spawn(async move { api::serve(deps, listener, std::future::pending()).await.unwrap() });
         let http = reqwest::Client::builder().no_proxy().build().unwrap();
-        let token = cloud.login("demo").await.unwrap();
+        let (user, admin) = (cloud.login("demo").await.unwrap(), cloud.login("admin").await.unwrap());
         let project = cloud.seed().account("demo").unwrap().project_id.clone();
-        Self { cloud, store, certs, http, token, project, url }
+        Self { cloud, store, certs, http, user, admin, project, url }
     }
 
-    /// Every list and show, of what lies in the middle; a page starts at the beginning or near the end.
-    fn reads(&self, clusters: usize) -> Vec<(&'static str, String, Limit)> {
+    /// Every list and show, of what lies in the middle; a page starts at the beginning or near the end. `quotas` are the
+    /// numbers of all of them.
+    fn reads(&self, clusters: usize, quotas: &[i64]) -> Vec<(&'static str, Who, String, Limit)> {
         let (one, deep) = (uuid_of(clusters / 2), uuid_of(clusters - 3));
-        let group = group_of(&one, 3);
+        let (first, group) = (group_of(&one, 1), group_of(&one, 3));
+        let (model, deep_model) = (template_of(quotas.len() / 2), template_of(quotas.len() - 3));
+        let deep_quota = quotas[quotas.len() - 3];
+        let project = &self.project;
+        let page = |path: &str, marker: &str| format!("/v1/{path}?limit=20&marker={marker}");
+        let first_page = |path: &str| format!("/v1/{path}?limit=20");
+        let all_quotas = "/v1/quotas?all_tenants=true&limit=20";
+        use Who::{Admin, Old, User};
         vec![
-            ("cluster show", format!("/v1/clusters/{one}"), READ),
-            ("cluster list, 20", "/v1/clusters?limit=20".to_owned(), READ),
-            ("cluster list, last page", format!("/v1/clusters?limit=20&marker={deep}"), READ),
-            ("cluster detail, 20", "/v1/clusters/detail?limit=20".to_owned(), READ),
-            ("cluster detail, last page", format!("/v1/clusters/detail?limit=20&marker={deep}"), READ),
-            ("nodegroup show", format!("/v1/clusters/{one}/nodegroups/{group}"), READ),
-            ("nodegroup list", format!("/v1/clusters/{one}/nodegroups"), READ),
-            ("certificate show", format!("/v1/certificates/{one}"), CERTIFICATE),
-            ("template show", "/v1/clustertemplates/k8s".to_owned(), READ),
-            ("template list", "/v1/clustertemplates".to_owned(), READ),
-            ("template detail", "/v1/clustertemplates/detail".to_owned(), READ),
-            ("quota show", format!("/v1/quotas/{}/Cluster", self.project), READ),
-            ("quota list", "/v1/quotas".to_owned(), READ),
-            ("stats", format!("/v1/stats?project_id={}", self.project), READ),
-            ("federation list", "/v1/federations".to_owned(), READ),
+            ("cluster show", User, format!("/v1/clusters/{one}"), READ),
+            ("cluster list, 20", User, first_page("clusters"), READ),
+            ("cluster list, last page", User, page("clusters", &deep), READ),
+            ("cluster detail, 20", User, first_page("clusters/detail"), READ),
+            ("cluster detail, last page", User, page("clusters/detail", &deep), READ),
+            ("bay show", Old, format!("/v1/bays/{one}"), READ),
+            ("bay list, 20", Old, first_page("bays"), READ),
+            ("bay list, last page", Old, page("bays", &deep), READ),
+            ("bay detail, 20", Old, first_page("bays/detail"), READ),
+            ("bay detail, last page", Old, page("bays/detail", &deep), READ),
+            ("nodegroup show", User, format!("/v1/clusters/{one}/nodegroups/{group}"), READ),
+            ("nodegroup list", User, format!("/v1/clusters/{one}/nodegroups"), READ),
+            ("nodegroup list, last page", User, page(&format!("clusters/{one}/nodegroups"), &first), READ),
+            ("certificate show", User, format!("/v1/certificates/{one}"), CERTIFICATE),
+            ("template show", User, format!("/v1/clustertemplates/{model}"), READ),
+            ("template list, 20", User, first_page("clustertemplates"), READ),
+            ("template list, last page", User, page("clustertemplates", &deep_model), READ),
+            ("template detail, 20", User, first_page("clustertemplates/detail"), READ),
+            ("template detail, last page", User, page("clustertemplates/detail", &deep_model), READ),
+            ("baymodel show", Old, format!("/v1/baymodels/{model}"), READ),
+            ("baymodel list, 20", Old, first_page("baymodels"), READ),
+            ("baymodel list, last page", Old, page("baymodels", &deep_model), READ),
+            ("baymodel detail, 20", Old, first_page("baymodels/detail"), READ),
+            ("baymodel detail, last page", Old, page("baymodels/detail", &deep_model), READ),
+            ("quota show", User, format!("/v1/quotas/{project}/Cluster"), READ),
+            ("quota list, 20", Admin, all_quotas.to_owned(), READ),
+            ("quota list, last page", Admin, format!("{all_quotas}&marker={deep_quota}"), READ),
+            ("stats", User, format!("/v1/stats?project_id={project}"), READ),
+            ("mservice list", Admin, "/v1/mservices".to_owned(), READ),
+            ("federation list", User, first_page("federations"), READ),
+            ("federation detail", User, first_page("federations/detail"), READ),
         ]
     }
 
-    /// A template through the API, then the clusters straight into the store; the one in the middle has its authority.
-    async fn fill(&self, clusters: usize) {
-        let answer = self.request("POST", &format!("{}/v1/clustertemplates", self.url), Some(&template())).await;
+    /// A template through the API, then clusters, templates and quotas straight into the store; the cluster in the middle has
+    /// its authority. Answers the numbers of the quotas.
+    async fn fill(&self, clusters: usize) -> Vec<i64> {
+        let url = format!("{}/v1/clustertemplates", self.url);
+        let answer = self.request(Who::User, &url, Some(&template())).await;
         let template: Value = answer.json().await.unwrap();
         let uuid = Ident::of(template["uuid"].as_str().unwrap());
         let stored = self.store.template(&Scope::All, &uuid).await.unwrap();
-        let begun = Instant::now();
+        let (begun, now) = (Instant::now(), chrono::Utc::now());
         for number in 0..clusters {
             let (mut cluster, groups, operation) = rows(&template, number);
             if number == clusters / 2 {
@@ -151,21 +191,37 @@ impl Bench {
             }
             self.store.insert_cluster(&stored, &cluster, &groups, &operation, i64::MAX).await.unwrap();
         }
+        let mut quotas = Vec::new();
+        for number in 0..clusters.min(OTHERS) {
+            let name = Some(format!("bench-{number}"));
+            let other = ClusterTemplate { uuid: template_of(number), name, ..stored.clone() };
+            self.store.insert_template(&other).await.unwrap();
+            quotas.push(self.store.insert_quota(&format!("project-{number}"), 20, now).await.unwrap().id);
+        }
+        self.store.heartbeat("bench", "magnum-conductor", now).await.unwrap();
         println!("filled in {:.1} s", begun.elapsed().as_secs_f64());
+        quotas
     }
 
-    async fn request(&self, method: &str, url: &str, body: Option<&Value>) -> reqwest::Response {
-        let mut request = self.http.request(method.parse().unwrap(), url).header("x-auth-token", &self.token);
-        request = request.header("openstack-api-version", "container-infra latest");
-        if let Some(body) = body {
-            request = request.json(body);
-        }
+    /// A GET, or a POST of this body.
+    async fn request(&self, who: Who, url: &str, body: Option<&Value>) -> reqwest::Response {
+        let (token, version) = match who {
+            Who::User => (&self.user, "latest"),
+            Who::Admin => (&self.admin, "latest"),
+            Who::Old => (&self.user, "1.10"),
+        };
+        let request = match body {
+            Some(body) => self.http.post(url).json(body),
+            None => self.http.get(url),
+        };
+        let request = request.header("x-auth-token", token);
+        let request = request.header("openstack-api-version", format!("container-infra {version}"));
         request.send().await.unwrap().error_for_status().unwrap()
     }
 
     /// Prints a line; `false` when the counts are above the limit.
-    async fn measure(&self, name: &str, method: &str, url: &str, body: Option<Value>, limit: Limit) -> bool {
-        self.request(method, url, body.as_ref()).await.bytes().await.unwrap();
+    async fn measure(&self, name: &str, who: Who, url: &str, body: Option<Value>, limit: Limit) -> bool {
+        self.request(who, url, body.as_ref()).await.bytes().await.unwrap();
         self.cloud.clear_calls();
         let statements = self.store.statements();
         let end = Instant::now() + Duration::from_secs(SECONDS);
@@ -173,7 +229,7 @@ impl Bench {
             let mut times = Vec::new();
             while Instant::now() < end {
                 let begun = Instant::now();
-                self.request(method, url, body.as_ref()).await.bytes().await.unwrap();
+                self.request(who, url, body.as_ref()).await.bytes().await.unwrap();
                 times.push(begun.elapsed());
             }
             times
@@ -201,6 +257,10 @@ impl Bench {
 
 fn uuid_of(number: usize) -> String {
     format!("00000000-0000-4000-8000-{number:012x}")
+}
+
+fn template_of(number: usize) -> String {
+    format!("2{}", &uuid_of(number)[1..])
 }
 
 /// A node group of a cluster, by its number from 1.
