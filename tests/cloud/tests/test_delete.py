@@ -1,5 +1,7 @@
 """Deletion from every state that a cluster can be in, and with parts of it already gone. Nothing is ever left."""
 
+import contextlib
+
 SMALL = ["--network-driver", "flannel", "--floating-ip-disabled"]
 
 
@@ -8,7 +10,7 @@ def test_while_it_is_created(building):
 
 
 def test_after_an_update_and_a_deletion_failed(tell, cloud, demo, orders):
-    """Somebody has put something of their own on the cluster's network, which keeps it from going until it is away."""
+    """Somebody has connected the cluster's network with their own, which keeps it from going until that is undone."""
     story = tell("updated")
     story.make_template(cloud, *SMALL)
     story.create("--node-count", "1")
@@ -19,13 +21,25 @@ def test_after_an_update_and_a_deletion_failed(tell, cloud, demo, orders):
     assert f"{story.stack}-minion-1: kubelet failed" in row["status_reason"], row["status_reason"]
     assert "could not be installed" in row["status_reason"], row["status_reason"]
     orders.withdraw()
-    subnet = demo.network.get_subnet(subnet_of(demo, story))
-    port = demo.network.create_port(network_id=subnet.network_id, name=f"someone-on-{story.stack}")
-    story.begin_delete()
-    row = story.wait("DELETE_FAILED")
-    assert subnet.id in row["status_reason"] and "in use" in row["status_reason"].lower(), row["status_reason"]
-    demo.network.delete_port(port)
+    subnet = subnet_of(demo, story)
+    with another_router_on(demo, subnet):
+        story.begin_delete()
+        row = story.wait("DELETE_FAILED")
+        assert f"Unable to complete operation on subnet {subnet}" in row["status_reason"], row["status_reason"]
     story.delete()
+
+
+@contextlib.contextmanager
+def another_router_on(demo, subnet):
+    """What is on the network and in use is nobody's business but its owner's."""
+    port = demo.network.create_port(network_id=demo.network.get_subnet(subnet).network_id)
+    router = demo.network.create_router(name="of-somebody")
+    demo.network.add_interface_to_router(router, port_id=port.id)
+    try:
+        yield
+    finally:
+        demo.network.remove_interface_from_router(router, port_id=port.id)
+        demo.network.delete_router(router)
 
 
 def test_while_it_is_resized(tell, cloud, orders):
