@@ -1,9 +1,10 @@
 //! Clusters under their old name, until 1.10: `/v1/bays`. The same rows with fewer attributes, of which three are called
 //! otherwise.
 //!
-//! At 1.1, POST and PATCH answer with the whole bay, once Heat has been asked for its stack. DELETE answers at once in every
-//! version: once accepted it is carried out, so there is no refusal of Heat's to wait for. Everything else is a cluster's: quota, labels that are the bay model's unless given, what the driver refuses. (Queens let bays pass some of
-//! these checks, so that they failed later.)
+//! At 1.1, POST and PATCH answer with the whole bay, once Heat has been asked for its stack. DELETE answers at once in
+//! every version: once accepted it is carried out, so there is no refusal of Heat's to wait for. Everything else is a
+//! cluster's: quota, labels that are the bay model's unless given, what the driver refuses. (Queens let bays pass some
+//! of these checks, so that they failed later.)
 
 use std::{collections::BTreeMap, time::Duration};
 
