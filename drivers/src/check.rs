@@ -2,7 +2,10 @@
 
 use domain::{Error, Labels, checks, options::MultiMasterGuard};
 
-use crate::{Label, label::switch};
+use crate::{
+    Label,
+    label::{boolean, switch},
+};
 
 pub(crate) mod networks;
 
@@ -99,6 +102,30 @@ pub(crate) fn tls(check: &Check<'_>) -> Result<(), Error> {
     ))
 }
 
+/// What is said of a cluster's load balancer can be done.
+pub(crate) fn balancer(table: &[Label], check: &Check<'_>) -> Result<(), Error> {
+    let value = |name: &str| table.iter().find(|label| label.name == name).and_then(|label| label.given(check.labels));
+    let allowed = value("master_lb_allowed_cidrs");
+    // A template leaves open whether its clusters have one.
+    if let (Some(text), Some(_), false) = (allowed, check.master_count, check.master_lb_enabled) {
+        return Err(Error::bad_value(
+            "labels",
+            text,
+            "Label master_lb_allowed_cidrs: only a load balancer keeps others out. Set master_lb_enabled, or leave the \
+             label out",
+        ));
+    }
+    let balances = check.master_lb_enabled || check.master_count.is_none();
+    if balances && value("octavia_provider") == Some("ovn") && value("octavia_lb_algorithm") != Some(OVN_ALGORITHM) {
+        let fix = format!("Label octavia_provider: ovn needs the label octavia_lb_algorithm to be {OVN_ALGORITHM}");
+        return Err(Error::bad_value("labels", "ovn", &fix));
+    }
+    Ok(())
+}
+
+/// The only one of Octavia's OVN provider.
+const OVN_ALGORITHM: &str = "SOURCE_IP_PORT";
+
 /// A docker volume has a type, and the size its storage driver needs.
 pub(crate) fn docker_volume(check: &Check<'_>) -> Result<(), Error> {
     let Some(size) = check.docker_volume_size.filter(|gb| *gb > 0) else { return Ok(()) };
@@ -124,12 +151,27 @@ pub(crate) fn cloud_access(check: &Check<'_>) -> Result<Option<String>, Error> {
             "\"cinder\" volume driver needs \"cloud_provider_enabled\" label to be true or unset.",
         ));
     }
+    needs_trust(check, "cloud_provider_enabled", "true")?;
     if check.rules.cluster_user_trust {
         return Ok(None);
     }
     let wanted = if check.registry_enabled { "registry_enabled" } else { "volume_driver" };
     let needs = check.registry_enabled || check.volume_driver == Some("cinder");
     Ok(needs.then(|| format!("{wanted} has no effect on the nodes while [trust] cluster_user_trust is false")))
+}
+
+/// Refuses a label that says `word` where nodes get no trust, and would leave out what it asks for.
+pub(crate) fn needs_trust(check: &Check<'_>, name: &str, word: &str) -> Result<(), Error> {
+    let text = check.labels.value(name).unwrap_or_default();
+    let asked = text == word || (word == "true" && boolean(text) == Some(true));
+    if check.rules.cluster_user_trust || !asked {
+        return Ok(());
+    }
+    let fix = format!(
+        "Label {name}: {word} needs the nodes to log in to the project. Leave the label out, or have the operator set \
+         [trust] cluster_user_trust"
+    );
+    Err(Error::bad_value("labels", text, &fix))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! What every Kubernetes driver shares: labels, parameters, outputs.
 
+use std::ops::RangeInclusive;
+
 use domain::{Cluster, Error, Labels, NodeGroup, Role};
 
 use crate::{
@@ -26,7 +28,7 @@ const SECONDS: Form = Form::Number(0, 86_400);
 /// the newest 1.11 whose five node images exist for Fedora Atomic: the last line that still fits its Docker 1.13, the
 /// etcd 3.2 with the v2 API that flannel needs, and the in-tree OpenStack provider with Octavia.
 pub(crate) static LABELS: &[Label] = &[
-    label("admission_control_list", ADMISSION, Form::Text, "Admission plug-ins; NodeRestriction is put before them."),
+    label("admission_control_list", ADMISSION, Form::Names, "Admission plug-ins; NodeRestriction is put before them."),
     label("availability_zone", "", Form::Text, "Nova availability zone of all nodes."),
     label("boot_volume_size", "0", GB, "GB of each node's root volume; 0 boots from the image."),
     label("boot_volume_type", "", Form::Text, "Cinder type of root volumes."),
@@ -69,7 +71,7 @@ pub(crate) static LABELS: &[Label] = &[
         "InfluxDB and Grafana behind the dashboard's heapster.",
     ),
     label("ingress_controller", "", Form::OneOf(&["traefik"]), "Ingress controller to run."),
-    label("ingress_controller_role", "ingress", Form::Text, "Value of the node label role where it runs."),
+    label("ingress_controller_role", "ingress", Form::LabelValue, "Value of the node label role where it runs."),
     label("kube_dashboard_enabled", "true", Form::Bool, "Dashboard and heapster."),
     label("kube_dashboard_version", "v1.8.3", Form::Tag, "Version of the dashboard."),
     // Manifests are of apps/v1, and from 1.20 on the API server has no port without TLS for the master's own parts.
@@ -133,24 +135,39 @@ pub(crate) fn kubernetes(input: &Input<'_>) -> Result<Parameters, Error> {
     }
     p.put("kube_service_account_key", facts.service_account_key.as_str());
     p.put("kube_service_account_private_key", facts.service_account_private_key.expose());
-    if switch(input.labels(), "cert_manager_api", false) {
+    if signs_itself(input.labels()) {
         p.put_given("ca_key", facts.ca_private_key.as_ref().map(domain::Secret::expose));
     }
     p.put_given("block_storage_version", Some(&facts.block_storage_version));
     Ok(p)
 }
 
+/// Whether a cluster signs certificates by itself, for which its masters hold the authority's key.
+#[must_use]
+pub fn signs_itself(labels: &Labels) -> bool {
+    switch(labels, "cert_manager_api", false)
+}
+
 /// Place of the DNS server in the network of services.
 const DNS_PLACE: u32 = 10;
 
-/// Networks that lie apart from each other; the services' is large enough for the DNS server.
-pub(crate) fn networks(table: &[Label], given: &Check<'_>) -> Result<(), Error> {
+/// The API server starts with no larger network of services: its table of addresses has at most 20 bits.
+const LARGEST_SERVICES: u32 = 12;
+
+/// Prefix length of what calico gives each node of its pool.
+const CALICO_BLOCK: u32 = 26;
+
+/// Networks that lie apart from each other; the services' is as large as it may be and has the DNS server, calico's holds a
+/// block, and `flannel_bits` are what a node's part of flannel's network may be longer.
+pub(crate) fn networks(table: &[Label], given: &Check<'_>, flannel_bits: RangeInclusive<u32>) -> Result<(), Error> {
     let flannel = given.network_driver != Some("calico");
     let pods = if flannel { "flannel_network_cidr" } else { "calico_ipv4pool" };
     let all = ["fixed_network_cidr", pods, SERVICES];
     networks::apart(table, given.labels, if given.makes_network { &all } else { &all[1..] })?;
     if flannel {
-        networks::has_parts(table, given.labels, pods, "flannel_network_subnetlen")?;
+        networks::has_parts(table, given.labels, pods, "flannel_network_subnetlen", flannel_bits)?;
+    } else {
+        networks::holds(table, given.labels, pods, CALICO_BLOCK)?;
     }
     dns_service_ip(given.labels).map(drop)
 }
@@ -159,9 +176,13 @@ pub(crate) fn networks(table: &[Label], given: &Check<'_>) -> Result<(), Error> 
 fn dns_service_ip(labels: &Labels) -> Result<Option<String>, Error> {
     let label = LABELS.iter().find(|label| label.parameter == SERVICES);
     let Some((label, text)) = label.and_then(|label| Some((label, label.given(labels)?))) else { return Ok(None) };
-    let found = networks::address(text, DNS_PLACE).map(|address| Some(address.to_string()));
-    found.ok_or_else(|| {
-        let fix = format!("Label {}: choose a network of at least 16 addresses, such as 10.254.0.0/16", label.name);
+    let found = networks::address(text, DNS_PLACE).filter(|_| networks::is_within(text, LARGEST_SERVICES));
+    found.map(|address| Some(address.to_string())).ok_or_else(|| {
+        let fix = format!(
+            "Label {}: choose a network of at least 16 addresses and not larger than /{LARGEST_SERVICES}, such as \
+             10.254.0.0/16",
+            label.name
+        );
         Error::bad_value("labels", text, &fix)
     })
 }

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use domain::{Error, Labels};
 
-use crate::version::numbers;
+use crate::{nodegroup::is_label_value, version::numbers};
 
 /// A label of a driver.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +61,10 @@ pub enum Form {
     Prefix,
     /// Where files are fetched from: http or https, no slash at the end.
     Url,
+    /// Names of letters and digits, with commas between them.
+    Names,
+    /// Value of a Kubernetes label.
+    LabelValue,
 }
 
 /// Spellings Heat takes for true (`heat/engine/parameters.py` uses oslo's strict booleans).
@@ -114,7 +118,8 @@ impl Form {
             Self::Bool => boolean(text).is_some(),
             Self::Number(least, most) => text.trim().parse().is_ok_and(|n: i64| (least..=most).contains(&n)),
             Self::Cidr => is_cidr(text),
-            Self::Cidrs => text.split(',').all(|part| is_cidr(part.trim())),
+            // Heat hands each part to Neutron as it is.
+            Self::Cidrs => text.split(',').all(is_cidr),
             Self::Tag => is_tag(text),
             Self::Kubernetes(least, end) => {
                 let fits = |(major, minor, _)| major == 1 && (least..end).contains(&minor);
@@ -123,6 +128,8 @@ impl Form {
             Self::OneOf(words) => words.contains(&text),
             Self::Prefix => text.ends_with('/') && !text.contains(char::is_whitespace),
             Self::Url => is_url(text),
+            Self::Names => text.split(',').all(is_name),
+            Self::LabelValue => is_label_value(text),
         };
         (!fine).then(|| self.fix())
     }
@@ -132,8 +139,8 @@ impl Form {
             Self::Text => "use one line".to_owned(),
             Self::Bool => "use true or false".to_owned(),
             Self::Number(least, most) => format!("use a whole number from {least} to {most}"),
-            Self::Cidr => "use an IPv4 network such as 10.100.0.0/16".to_owned(),
-            Self::Cidrs => "use IPv4 networks such as 10.0.0.0/8, with commas between them".to_owned(),
+            Self::Cidr => "use an IPv4 network such as 10.100.0.0/16, with nothing set behind its length".to_owned(),
+            Self::Cidrs => "use IPv4 networks such as 10.0.0.0/8, with commas and no blanks between them".to_owned(),
             Self::Tag => "use the tag of an image such as v1.11.6; latest is not a version".to_owned(),
             Self::Kubernetes(least, end) => {
                 let to = if end == u64::MAX { String::new() } else { format!(" and below v1.{end}") };
@@ -142,6 +149,10 @@ impl Form {
             Self::OneOf(words) => format!("use one of {}", words.join(", ")),
             Self::Prefix => "use a prefix of image names that ends with a slash".to_owned(),
             Self::Url => "use a URL such as https://mirror.example/kubernetes, without a slash at its end".to_owned(),
+            Self::Names => "use names such as NodeRestriction, with commas and no blanks between them".to_owned(),
+            Self::LabelValue => {
+                "use up to 63 letters, digits, -, _ and ., the first and last a letter or digit".to_owned()
+            }
         }
     }
 }
@@ -152,10 +163,16 @@ fn is_url(text: &str) -> bool {
         && text.chars().all(|c| c.is_ascii_graphic() && !"\"'\\<>".contains(c))
 }
 
+/// Neutron refuses addresses behind the prefix, and who counts from the first address would count from another.
 fn is_cidr(text: &str) -> bool {
-    text.split_once('/').is_some_and(|(address, length)| {
-        address.parse::<Ipv4Addr>().is_ok() && length.parse::<u8>().is_ok_and(|bits| bits <= 32)
+    text.split_once('/').is_some_and(|(address, length)| match (address.parse::<Ipv4Addr>(), length.parse::<u32>()) {
+        (Ok(address), Ok(bits @ 0..=32)) => u32::from(address).checked_shl(bits).unwrap_or(0) == 0,
+        _ => false,
     })
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric())
 }
 
 /// Docker's grammar of tags: 128 characters of letters, digits, `_`, `.` and `-`, the first no `.` or `-`.
@@ -178,7 +195,11 @@ mod tests {
             (Form::Bool, "off"),
             (Form::Number(1, 30), "24"),
             (Form::Cidr, "10.0.0.0/24"),
-            (Form::Cidrs, "10.0.0.0/8, 192.168.0.0/16"),
+            (Form::Cidr, "0.0.0.0/0"),
+            (Form::Cidr, "10.9.8.7/32"),
+            (Form::Cidrs, "10.0.0.0/8,192.168.0.0/16"),
+            (Form::Names, "NodeRestriction,ServiceAccount"),
+            (Form::LabelValue, "ingress-2"),
             (Form::Tag, "v1.11.6"),
             (Form::Kubernetes(9, 20), "v1.9.3"),
             (Form::Kubernetes(9, 20), "v1.19.16-own"),
@@ -198,7 +219,13 @@ mod tests {
             (Form::Number(1, 30), "many"),
             (Form::Cidr, "10.0.0.0"),
             (Form::Cidr, "10.0.0/24"),
+            (Form::Cidr, "172.20.9.9/24"),
             (Form::Cidrs, "10.0.0.0/8,"),
+            (Form::Cidrs, "10.0.0.0/8, 192.168.0.0/16"),
+            (Form::Names, "NodeRestriction, ServiceAccount"),
+            (Form::Names, "NodeRestriction,"),
+            (Form::LabelValue, "a\"b"),
+            (Form::LabelValue, "-ingress"),
             (Form::Tag, "latest"),
             (Form::Kubernetes(9, 20), "latest"),
             (Form::Kubernetes(9, 20), "v1.8.15"),

@@ -32,6 +32,7 @@ pub use check::{Check, Rules};
 pub use credentials::Credentials;
 pub use driver::{Driver, NodeGroups, Plugins, Provides};
 pub use input::{Facts, GivenSubnet, Input};
+pub use kubernetes::signs_itself;
 pub use label::{Form, Label};
 pub use monitor::{
     Answer, Health, Inquiry, Leaving, Method, Monitor, NodeUse, Reply, Request, Roll, Site, Turn, Workers,

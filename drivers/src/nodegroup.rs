@@ -141,7 +141,7 @@ pub(crate) fn registered(group: &NodeGroup) -> NodeGroup {
 }
 
 /// Names and roles of groups are free text, which Kubernetes takes only in part.
-fn is_label_value(text: &str) -> bool {
+pub(crate) fn is_label_value(text: &str) -> bool {
     let ends = |c: char| c.is_ascii_alphanumeric();
     text.len() <= 63
         && text.starts_with(ends)

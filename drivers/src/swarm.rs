@@ -100,6 +100,7 @@ pub(crate) fn check(driver: &dyn Driver, given: &Check<'_>) -> Result<Vec<String
         ));
     }
     networks(driver.labels(), given)?;
+    check::balancer(driver.labels(), given)?;
     check::docker_volume(given)?;
     let warnings = [check::masters(given, driver.multi_master())?, without_trust(given)];
     Ok(warnings.into_iter().flatten().collect())
@@ -113,7 +114,8 @@ fn networks(table: &[Label], given: &Check<'_>) -> Result<(), Error> {
     all.extend(given.makes_network.then_some("fixed_network_cidr"));
     check::networks::apart(table, given.labels, &all)?;
     if flannel {
-        check::networks::has_parts(table, given.labels, "flannel_network_cidr", "flannel_network_subnetlen")?;
+        let (whole, length) = ("flannel_network_cidr", "flannel_network_subnetlen");
+        check::networks::has_parts(table, given.labels, whole, length, check::networks::FLANNEL_IN_ETCD)?;
     }
     Ok(())
 }

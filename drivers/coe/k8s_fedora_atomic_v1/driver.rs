@@ -49,7 +49,8 @@ impl Driver for K8sFedoraAtomic {
 
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         check::labels(self.labels(), given.labels)?;
-        kubernetes::networks(self.labels(), given)?;
+        kubernetes::networks(self.labels(), given, check::networks::FLANNEL_IN_ETCD)?;
+        check::balancer(self.labels(), given)?;
         check::tls(given)?;
         check::docker_volume(given)?;
         let warnings = [check::masters(given, self.multi_master())?, check::cloud_access(given)?];

@@ -86,7 +86,8 @@ impl Driver for K8sFedoraCoreos {
 
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         check::labels(self.labels(), given.labels)?;
-        kubernetes::networks(self.labels(), given)?;
+        kubernetes::networks(self.labels(), given, check::networks::FLANNEL_IN_KUBERNETES)?;
+        check::balancer(self.labels(), given)?;
         readable(self.labels(), given)?;
         needed(given)?;
         always_tls(given)?;
@@ -216,7 +217,8 @@ fn needed(given: &Check<'_>) -> Result<(), Error> {
             "Label ingress_controller: octavia needs the label cloud_provider_enabled to be true or unset",
         ));
     }
-    Ok(())
+    check::needs_trust(given, "cinder_csi_enabled", "true")?;
+    check::needs_trust(given, "ingress_controller", "octavia")
 }
 
 fn always_tls(given: &Check<'_>) -> Result<(), Error> {

@@ -21,7 +21,7 @@ pub(super) static OWN: &[Label] = &[
     label(
         "admission_control_list",
         "",
-        Form::Text,
+        Form::Names,
         "Admission plug-ins besides those that are on by default and NodeRestriction.",
     ),
     label("calico_cni_tag", "v3.31.3", Form::Tag, "Version of calico's CNI plug-in."),

@@ -40,6 +40,7 @@ impl Driver for MesosUbuntu {
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
         check::labels(self.labels(), given.labels)?;
         mesos::check(given)?;
+        check::balancer(self.labels(), given)?;
         check::docker_volume(given)?;
         let warnings = [check::masters(given, self.multi_master())?, mesos::volume_access(given)];
         Ok(warnings.into_iter().flatten().collect())

@@ -78,3 +78,36 @@ fn cinder_volumes_need_the_cloud_provider() {
     let trusted = Rules { cluster_user_trust: true, ..Rules::default() };
     assert_eq!(cloud_access(&Check { labels: &on, rules: trusted, ..cinder }).unwrap(), None);
 }
+
+#[test]
+fn what_is_said_of_a_balancer_needs_one() {
+    let table = crate::driver_named("k8s_fedora_atomic_v1").unwrap().labels();
+    let closed = Labels::from([("master_lb_allowed_cidrs", "10.0.0.0/8")]);
+    assert!(text(balancer(table, &given(&closed))).contains("master_lb_enabled"));
+    assert!(balancer(table, &Check { master_lb_enabled: true, ..given(&closed) }).is_ok());
+    assert!(balancer(table, &Check { master_count: None, ..given(&closed) }).is_ok(), "a template leaves it open");
+    let ovn = Labels::from([("octavia_provider", "ovn")]);
+    let with = Check { master_lb_enabled: true, ..given(&ovn) };
+    assert!(text(balancer(table, &with)).contains("octavia_lb_algorithm"));
+    assert!(balancer(table, &given(&ovn)).is_ok(), "nobody balances");
+    let right = Labels::from([("octavia_provider", "ovn"), ("octavia_lb_algorithm", "SOURCE_IP_PORT")]);
+    assert!(balancer(table, &Check { labels: &right, ..with }).is_ok());
+}
+
+#[test]
+fn what_logs_in_to_the_project_needs_the_trust() {
+    for (name, word, asked) in [
+        ("cloud_provider_enabled", "true", "True"),
+        ("cinder_csi_enabled", "true", "yes"),
+        ("ingress_controller", "octavia", "octavia"),
+    ] {
+        let labels = Labels::from([(name, asked)]);
+        let without = given(&labels);
+        let refused = text(needs_trust(&without, name, word));
+        assert!(refused.contains(name) && refused.contains("cluster_user_trust"), "{refused}");
+        let rules = Rules { cluster_user_trust: true, ..Rules::default() };
+        assert!(needs_trust(&Check { rules, ..without }, name, word).is_ok());
+        assert!(needs_trust(&given(&Labels::from([(name, "false")])), name, word).is_ok());
+        assert!(needs_trust(&given(&Labels::default()), name, word).is_ok());
+    }
+}

@@ -77,7 +77,8 @@ fn labels_are_checked_by_name() {
     }
     let docker = Labels::from([("mesos_slave_image_providers", "docker")]);
     assert!(refusal(&given(&docker)).contains("docker/runtime in label mesos_slave_isolation"));
-    assert!(driver().check(&given(&every_label().cluster.labels)).is_ok());
+    let all = every_label().cluster.labels;
+    assert!(driver().check(&Check { master_lb_enabled: true, ..given(&all) }).is_ok());
     let empty = Labels::from([("mesos_slave_isolation", ""), ("mesos_slave_executor_env_variables", "{}")]);
     assert!(driver().check(&given(&empty)).is_ok());
 }

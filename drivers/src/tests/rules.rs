@@ -185,6 +185,8 @@ fn labels_are_checked_by_name() {
         assert!(text.contains(name), "{text}");
     }
     let all = every_label().cluster.labels;
-    assert_eq!(atomic().check(&checked(&all)).unwrap(), Vec::<String>::new());
+    let rules = Rules { cluster_user_trust: true, ..Rules::default() };
+    let complete = Check { master_lb_enabled: true, rules, ..checked(&all) };
+    assert_eq!(atomic().check(&complete).unwrap(), Vec::<String>::new());
     assert!(atomic().check(&checked(&Labels::from([("test", "what ever")]))).is_ok(), "unknown labels are ignored");
 }

@@ -85,6 +85,8 @@ pub(super) fn other_value(label: &Label) -> String {
         Form::OneOf(words) => (*words.last().unwrap()).to_owned(),
         Form::Prefix => "mirror.example:5000/kube/".to_owned(),
         Form::Url => "https://mirror.example/files".to_owned(),
+        Form::Names => "NodeRestriction,PodSecurity".to_owned(),
+        Form::LabelValue => "front".to_owned(),
     }
 }
 

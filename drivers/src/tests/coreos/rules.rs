@@ -75,7 +75,9 @@ fn labels_are_checked_by_name() {
         assert!(said.contains(name), "{name}: {said}");
     }
     let all = every_label().cluster.labels;
-    assert_eq!(driver().check(&given(&all)).unwrap(), Vec::<String>::new());
+    let rules = Rules { cluster_user_trust: true, ..Rules::default() };
+    let complete = Check { master_lb_enabled: true, rules, ..given(&all) };
+    assert_eq!(driver().check(&complete).unwrap(), Vec::<String>::new());
 }
 
 #[test]
