@@ -35,6 +35,15 @@ pub(crate) async fn rotate_ca(
         let text = "Rotating the CA certificate of a non-TLS cluster is not supported";
         return Err(Error::invalid(text).into());
     }
+    if drivers::signs_itself(&record.cluster.labels) {
+        return Err(Error::bad_value(
+            "labels",
+            "true",
+            "Label cert_manager_api: the masters were given the authority's key when they were made, and a new one does \
+             not reach them. Make a new cluster to change the authority of one that signs by itself",
+        )
+        .into());
+    }
     accept(&ctx, &record, OperationKind::RotateCa, "certificates").await
 }
 

@@ -165,6 +165,15 @@ impl Authority {
         Ok(ClientIdentity { ca, certificate, private_key })
     }
 
+    /// The CA's private key in clear, PEM: for the masters of a cluster that is to sign by itself, and nobody else.
+    ///
+    /// # Errors
+    /// As [`Self::ca_certificate`].
+    pub async fn ca_key(&self, ca_ref: &str) -> Result<Secret> {
+        let ca = self.stored(ca_ref).await?;
+        Ok(blocking(move || ca.decrypted()).await?.private_key)
+    }
+
     /// Removes one stored pair; one that is not there is no error.
     ///
     /// # Errors

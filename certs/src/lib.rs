@@ -1,7 +1,8 @@
 //! Cluster CAs, client certificates and where keys are kept.
 //!
 //! [`Authority`] issues and signs; a cluster's CA key is opened only inside it, for the length of one signature, and
-//! leaves it only into a [`CertStore`]: sealed in the database, or encrypted in Barbican. Everything is found again by
+//! leaves it only into a [`CertStore`]: sealed in the database, or encrypted in Barbican; and, where its owner has asked
+//! for a cluster that signs by itself, through [`Authority::ca_key`]. Everything is found again by
 //! a name that derives from the cluster's uuid, so every call may be repeated after a crash at any point.
 
 mod authority;

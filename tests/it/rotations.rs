@@ -114,3 +114,28 @@ async fn a_rotation_that_failed_leaves_both_and_is_gone_on_with() {
     world.run_until_idle(&world.engine()).await;
     world.end().await;
 }
+
+/// The authority's key is with the masters of a cluster that is to sign by itself, and with nobody else.
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_signs_has_the_authoritys_key() {
+    let world = World::new().await;
+    world.template().await;
+    for (name, word) in [("plain", "false"), ("signer", "true")] {
+        let body =
+            json!({"name": name, "cluster_template_id": "k8s", "node_count": 1, "labels": {"cert_manager_api": word}});
+        let (status, answer) = world.send("POST", "/clusters", Some(body)).await;
+        assert_eq!(status, 202, "{answer}");
+        let uuid = answer["uuid"].as_str().unwrap();
+        world.run_until_idle(&world.engine()).await;
+        let record = world.store.cluster(&store::Scope::All, &domain::Ident::of(uuid)).await.unwrap();
+        let reference = record.cluster.ca_cert_ref.unwrap();
+        let key = world.deps.certs.ca_key(&reference).await.unwrap();
+        let line = key.expose().lines().nth(1).unwrap();
+        for server in world.cloud.server_names() {
+            let holds = world.cloud.user_data(&server).unwrap().contains(line);
+            assert_eq!(holds, name == "signer" && server.contains("-master-"), "{server}");
+        }
+        crate::monitors::delete(&world, uuid).await;
+    }
+    world.end().await;
+}

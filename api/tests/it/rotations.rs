@@ -34,6 +34,7 @@ async fn what_cannot_be_rotated_is_refused_by_name_and_nothing_is_stored() {
     world.cluster(json!({})).await;
     world.template(json!({"name": "open", "tls_disabled": true})).await;
     world.cluster(json!({"name": "open", "cluster_template_id": "open"})).await;
+    world.cluster(json!({"name": "signer", "labels": {"cert_manager_api": "true"}})).await;
     let swarm = json!({"name": "swarm", "coe": "swarm-mode", "network_driver": "docker", "labels": {}});
     world.ask("POST", "/v1/clustertemplates").json(&template(swarm)).send().await.expect(201);
     let body = cluster(json!({"name": "swarm", "cluster_template_id": "swarm"}));
@@ -41,6 +42,7 @@ async fn what_cannot_be_rotated_is_refused_by_name_and_nothing_is_stored() {
     let before = world.rows().await;
     for (ident, user, status, part) in [
         ("open", "demo", 400, "non-TLS"),
+        ("signer", "demo", 400, "cert_manager_api"),
         ("swarm", "demo", 400, "swarm_fedora_atomic_v2"),
         ("absent", "demo", 404, "absent"),
         ("blue", "other", 404, "blue"),

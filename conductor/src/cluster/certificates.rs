@@ -4,6 +4,8 @@
 //! nor a second run leaves one behind that nobody knows.
 
 use certs::ServiceAccountKeys;
+use domain::Secret;
+use drivers::signs_itself;
 
 use crate::step::{Fail, Next, StepCtx};
 
@@ -42,5 +44,13 @@ impl StepCtx {
     /// The pair that all masters share.
     pub(super) async fn service_account_keys(&self) -> Result<ServiceAccountKeys, Fail> {
         Ok(self.deps.certs.service_account(&self.cluster).await?)
+    }
+
+    /// The authority's key, which leaves the service only for a cluster whose owner wants it to sign by itself.
+    pub(super) async fn authority_key(&self) -> Result<Option<Secret>, Fail> {
+        match self.cluster.ca_cert_ref.as_deref() {
+            Some(reference) if signs_itself(&self.cluster.labels) => Ok(Some(self.deps.certs.ca_key(reference).await?)),
+            _ => Ok(None),
+        }
     }
 }

@@ -38,8 +38,7 @@ pub(super) async fn gather(ctx: &StepCtx) -> Result<Facts, Fail> {
         nodes_affinity_policy: options.cluster.nodes_affinity_policy.as_str().to_owned(),
         swift_region: options.docker_registry.swift_region.clone(),
         registry_container: options.docker_registry.swift_registry_container.clone(),
-        // The CA's key never leaves the service.
-        ca_private_key: None,
+        ca_private_key: ctx.authority_key().await?,
         block_storage_version: "v3".to_owned(),
         default_timeout_mins: options.cluster_heat.create_timeout,
     })

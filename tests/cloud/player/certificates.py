@@ -79,6 +79,22 @@ def findings(root, folder, wanted):
             yield f"certificate {name}: {finding}"
 
 
+def authority_findings(root, folder, signs):
+    """Only who signs by itself has the authority's key."""
+    key = root.file(f"{folder}/ca.key")
+    if not signs:
+        if key.exists():
+            yield "the authority's key is on a node that does not sign"
+        return
+    if not key.exists():
+        yield "a node that signs has no key of the authority"
+        return
+    if serialization.load_pem_private_key(key.read_bytes(), None).public_key() != load(root, folder, "ca").public_key():
+        yield "the authority's key is another one's"
+    if key.stat().st_mode & 0o077:
+        yield "others may read the authority's key"
+
+
 def one(root, folder, name, authority, common_name, organization, names, addresses, usage):
     """Chain, dates, subject, names, usage and key of one certificate."""
     try:

@@ -176,7 +176,11 @@ class Kubernetes(Coe):
             addresses = [facts.address, facts.floating_address, parameters["KUBE_API_PRIVATE_ADDRESS"],
                          parameters["KUBE_API_PUBLIC_ADDRESS"], "127.0.0.1", str(portal[1])]
             wanted["server"] = ("kubernetes", None, names, addresses, certificates.BOTH)
-        return certificates.findings(self.node.root, FOLDER, wanted)
+        signs = self.node.role == "master" and parameters["CERT_MANAGER_API"] == "True"
+        return [
+            *certificates.findings(self.node.root, FOLDER, wanted),
+            *certificates.authority_findings(self.node.root, FOLDER, signs),
+        ]
 
     def wanted(self):
         parameters = self.node.parameters
