@@ -188,7 +188,7 @@ class LegacySwarm(Swarm):
         words = unit_words(self.node.root, unit)
         if f"/{FOLDER}:/{FOLDER}:ro,z" not in words:
             self.node.find([f"{unit} does not see the certificates"])
-        return words[[word.rpartition(":")[0] for word in words].index("swarm") + 1:]
+        return words[[word.rpartition(":")[0].rpartition("/")[2] for word in words].index("swarm") + 1:]
 
     def members(self, words):
         """The members of etcd and the place in it that an argument names, and curl's words for the files to show."""
