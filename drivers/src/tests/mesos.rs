@@ -223,7 +223,8 @@ fn every_label_reaches_the_slave() {
     let text = on_slave(
         &every_label(),
         "mkdir() { command mkdir -p \"${@: -1}\" 2>/dev/null || :; }\nconfigure_mesos_slave; configure_mesos_slave\n\
-         shown mesos mesos-slave executor_environment_variables; stat -c %a \"$root/etc/executor_environment_variables\"",
+         shown mesos mesos-slave executor_environment_variables | sed \"s|$root||\"\n\
+         stat -c %a \"$root/etc/executor_environment_variables\"",
     );
     for part in [
         "mesos-slave/isolation:filesystem/linux,docker/runtime\n",
@@ -232,7 +233,7 @@ fn every_label_reaches_the_slave() {
         "mesos-slave/executor_registration_timeout:5mins\n",
         "mesos-slave/containerizers:docker,mesos\n",
         r#"executor_environment_variables:{"HOME": "/tmp", "QUOTE": "it's $(id)"}"#,
-        "/etc/executor_environment_variables\n",
+        "mesos-slave/executor_environment_variables:file:///etc/executor_environment_variables\n",
         "mesos/zk:zk://10.0.0.5:2181/mesos\n",
         "\n600\n",
     ] {

@@ -145,7 +145,19 @@ class Mesos(Coe):
         masters = self.node.cluster.masters()
         return (self.node.root.is_active("mesos-slave") and self.node.root.is_active("docker") and any(
             node.coe.leads() for node in masters) and self.finds_ensemble(self.flag("mesos", "zk"), "/mesos")
-            and self.flag("mesos-slave", "ip") == self.node.facts.address)
+            and self.flag("mesos-slave", "ip") == self.node.facts.address and self.has_environment())
+
+    def has_environment(self):
+        """The variables of executors are JSON or, behind file://, the path of it; with another value no slave starts."""
+        value = self.flag("mesos-slave", "executor_environment_variables")
+        if not value:
+            return True
+        if value.startswith("file:///"):
+            value = self.node.root.read(value.removeprefix("file:///"))
+        try:
+            return isinstance(json.loads(value), dict)
+        except ValueError:
+            return False
 
     def answer_slave(self, method, path, host, body, subject):
         registered = 1.0 if self.is_registered() else 0.0

@@ -34,7 +34,8 @@ configure_mesos_slave() {
     flag mesos-slave image_providers "${ISOLATION:+${IMAGE_PROVIDERS// /}}"
     if [[ -n $EXECUTOR_ENVIRONMENT_VARIABLES ]]; then
         (umask 077 && printf '%s\n' "$EXECUTOR_ENVIRONMENT_VARIABLES" >"$environment")
-        flag mesos-slave executor_environment_variables "$environment"
+        # Without the scheme Mesos takes the path itself for the JSON.
+        flag mesos-slave executor_environment_variables "file://$environment"
     else
         rm -f "$environment"
         flag mesos-slave executor_environment_variables ""
