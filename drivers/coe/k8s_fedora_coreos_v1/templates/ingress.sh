@@ -107,6 +107,7 @@ octavia:
 SETTINGS
 }
 
+# It asks the cloud, and trusts what the master trusts.
 octavia_ingress_manifest() {
     cat <<MANIFEST
 apiVersion: v1
@@ -132,12 +133,13 @@ spec:
       - name: octavia-ingress-controller
         image: $(image registry.k8s.io/provider-os/ octavia-ingress-controller "$OCTAVIA_INGRESS_CONTROLLER_TAG")
         args: [/bin/octavia-ingress-controller, --config=/etc/config/config.yaml]
+        env: [{name: SSL_CERT_FILE, value: $TRUST/pem/tls-ca-bundle.pem}]
         volumeMounts:
         - {name: settings, mountPath: /etc/config, readOnly: true}
-        - {name: certificates, mountPath: /etc/ssl/certs, readOnly: true}
+        - {name: certificates, mountPath: $TRUST, readOnly: true}
       volumes:
       - {name: settings, secret: {secretName: octavia-ingress}}
-      - {name: certificates, hostPath: {path: /etc/ssl/certs}}
+      - {name: certificates, hostPath: {path: $TRUST, type: Directory}}
 MANIFEST
     account_with_rules kube-system octavia-ingress-controller '{apiGroups: [""], resources: [services, endpoints, secrets, nodes],
   verbs: [get, list, watch]}, {apiGroups: [""], resources: [events], verbs: [create, patch, update]},

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, fs, sync::LazyLock};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{
     super::samples::{
@@ -34,9 +34,9 @@ fn applied(sample: &Sample) -> Manifests {
     assert!(fine, "{log}");
     master
         .all("/applied")
-        .into_iter()
-        .map(|(name, path)| {
-            let text = fs::read_to_string(path).unwrap();
+        .keys()
+        .map(|name| {
+            let text = master.read(name);
             let name = name.trim_start_matches("/applied/")[3..].trim_end_matches(".yaml").to_owned();
             (name, objects(&text))
         })
@@ -176,6 +176,32 @@ fn images_follow_the_mirror_and_have_versions() {
         }
     }
     assert!(images.len() >= 19, "{images:?}");
+}
+
+/// Bundles of authorities are links within `/etc/pki/ca-trust` on Fedora, which lead nowhere below any other mount.
+#[test]
+fn what_asks_the_cloud_trusts_what_the_node_trusts() {
+    const TRUST: &str = "/etc/pki/ca-trust/extracted";
+    let mut trusting = Vec::new();
+    for (manifest, objects) in &APPLIED[1] {
+        for spec in objects.iter().filter_map(pods) {
+            let of_node = |path: &str| {
+                spec["volumes"].as_array().into_iter().flatten().find(|volume| volume["hostPath"]["path"] == path)
+            };
+            for path in ["/etc/ssl", "/etc/ssl/certs", "/etc/pki/tls", "/etc/pki/tls/certs"] {
+                assert!(of_node(path).is_none(), "{manifest}: {path}");
+            }
+            let Some(volume) = of_node(TRUST) else { continue };
+            let container = &spec["containers"][0];
+            let mounts = container["volumeMounts"].as_array().unwrap();
+            let mount = mounts.iter().find(|mount| mount["name"] == volume["name"]).unwrap();
+            assert_eq!((mount["mountPath"].as_str(), mount["readOnly"].as_bool()), (Some(TRUST), Some(true)));
+            let bundle = json!([{"name": "SSL_CERT_FILE", "value": format!("{TRUST}/pem/tls-ca-bundle.pem")}]);
+            assert_eq!(container["env"], bundle, "{manifest}");
+            trusting.push(container["name"].as_str().unwrap());
+        }
+    }
+    assert_eq!(trusting, ["octavia-ingress-controller"]);
 }
 
 #[test]
