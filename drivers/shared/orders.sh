@@ -107,7 +107,7 @@ watch_orders() {
             declare -p "$name" 2>/dev/null || true
         done
         declare -f
-        printf 'load_parameters\ncarry_out_order\n'
+        printf 'load_parameters\nexport_proxies\ncarry_out_order\n'
     } >"$file.new"
     mv "$file.new" "$file"
     printf '[Unit]\nDescription=%s\n[Service]\nType=oneshot\nExecStart=/bin/bash %s\n' \

@@ -22,6 +22,14 @@ runtime_unit() {
     printf docker
 }
 
+# export_proxies: for whatever the shell starts from here on, where the cluster has some.
+export_proxies() {
+    if [[ -r /etc/profile.d/magnum-proxy.sh ]]; then
+        # shellcheck source=/dev/null
+        . /etc/profile.d/magnum-proxy.sh
+    fi
+}
+
 configure_proxy() {
     local without name value folder
     folder=/etc/systemd/system/$(runtime_unit).service.d
@@ -43,7 +51,6 @@ configure_proxy() {
             printf 'export %s=%q %s=%q\n' "$name" "$value" "${name,,}" "$value" >>/etc/profile.d/magnum-proxy.sh
         fi
     done
-    # shellcheck source=/dev/null
-    . /etc/profile.d/magnum-proxy.sh
+    export_proxies
     systemctl daemon-reload
 }

@@ -3,10 +3,14 @@
 use std::{fs, process::Command};
 
 use super::node::Node;
-use crate::tests::samples::Sample;
+use crate::tests::samples::{Sample, coreos::with};
 
 fn made(group: &str) -> Node {
-    let node = Node::new(&Sample::plain(), group);
+    made_of(&Sample::plain(), group)
+}
+
+fn made_of(sample: &Sample, group: &str) -> Node {
+    let node = Node::new(sample, group);
     let (fine, log) = node.boot();
     assert!(fine, "{log}");
     node
@@ -92,6 +96,26 @@ fn a_node_goes_through_a_rotation_and_does_everything_once() {
         assert_eq!(last, ["order-3", "order-2", "order-1"], "{group}");
         assert_eq!(node.read("/var/lib/magnum/order"), "3\n");
         assert_eq!(node.mode(&format!("/etc/kubernetes/certs/{own}.key")) & 0o007, 0, "{group}");
+    }
+}
+
+/// A timer has no environment of a login, in which the proxies of the first boot would be.
+#[test]
+fn orders_reach_the_cloud_through_the_proxies_too() {
+    let sample = with(|s| {
+        s.template.https_proxy = Some("http://proxy.example:3129".to_owned());
+        s.template.no_proxy = Some("intranet.example".to_owned());
+    });
+    let node = made_of(&sample, "kube_minions");
+    fs::remove_file(node.root.join("proxies")).unwrap();
+    let (fine, log, _) = look(&node, "1 certificates abc/trust");
+    assert!(fine, "{log}");
+    let calls = fs::read_to_string(node.root.join("proxies")).unwrap();
+    let to_cloud: Vec<&str> = calls.lines().filter(|call| call.starts_with("https://cloud.example")).collect();
+    assert!(to_cloud.len() >= 4, "logins, certificates and reports: {calls}");
+    for call in to_cloud {
+        assert!(call.contains(" http://proxy.example:3129 http://proxy.example:3129 intranet.example,"), "{call}");
+        assert!(call.contains(",10.0.0.5/24"), "what belongs to the cluster is still left out: {call}");
     }
 }
 

@@ -70,6 +70,7 @@ case $name in
             [[ $previous != --output ]] || output=$argument
             previous=$argument
         done
+        printf '%s %s %s\n' "$url" "${HTTPS_PROXY:-none} ${https_proxy:-none}" "${NO_PROXY:-none}" >>"$ROOT/proxies"
         answer "$url" "$output"
         ;;
     kubectl)
