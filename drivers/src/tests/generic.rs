@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::{
-    hot::{each_call, parse},
-    samples::{SECRETS, Sample, all, atomic, every_label},
+    hot::{Rendered, each_call, parse},
+    samples::{SECRETS, Sample, all, atomic, every_label, group},
 };
-use crate::{DRIVERS, Driver, StackRequest, driver_for, driver_named, params::HIDDEN};
+use crate::{DRIVERS, Driver, Outputs, StackRequest, driver_for, driver_named, params::HIDDEN};
 
 /// Every request each driver makes of the samples.
 fn requests() -> Vec<(String, &'static dyn Driver, StackRequest)> {
@@ -210,6 +210,32 @@ fn nested_types(request: &StackRequest, file: &str, resource: &Value) -> Vec<Str
             Some(kind.to_owned())
         })
         .collect()
+}
+
+/// A registry without the trust would run and reach no image.
+#[test]
+fn a_registry_needs_the_trust_beside_the_switch() {
+    let mut seen = 0;
+    for driver in DRIVERS {
+        for trust in [None, Some("trust-1".to_owned())] {
+            let mut sample = Sample::of(*driver);
+            sample.template.registry_enabled = true;
+            sample.facts.trust_id = trust;
+            let further = domain::NodeGroup { is_default: false, ..group("further", "worker", 1) };
+            let known = json!({"outputs": [{"output_key": "api_private_address", "output_value": "10.0.0.5"}]});
+            let cluster = Outputs::of_stack(&known);
+            let groups = driver.node_groups().map(|groups| groups.stack(&sample.input(), &further, &cluster).unwrap());
+            for request in [Some(sample.stack(*driver)), groups].into_iter().flatten() {
+                if parse(&request.template)["conditions"].get("with_registry").is_none() {
+                    continue;
+                }
+                let runs = Rendered::new(&request).holds("with_registry");
+                assert_eq!(runs, sample.facts.trust_id.is_some(), "{} {}", driver.name(), request.name);
+                seen += 1;
+            }
+        }
+    }
+    assert_eq!(seen, 10, "both templates of one driver, one of three");
 }
 
 #[test]
