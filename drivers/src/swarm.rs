@@ -74,7 +74,13 @@ pub(crate) static LEGACY_LABELS: &[Label] = &joined::<21>(&[
 
 /// Labels of swarm mode, which is part of the image's Docker. The default network keeps away from that of the nodes.
 pub(crate) static MODE_LABELS: &[Label] = &joined::<15>(&[
-    label("overlay_network_cidr", "10.128.0.0/9", Form::Cidr, "Network that overlay networks get their parts of."),
+    label(
+        "overlay_network_cidr",
+        "10.128.0.0/9",
+        Form::Cidr,
+        "Network that overlay networks get their parts of; needs an image with Docker 18.09, an older one such as the \
+         1.13.1 of Fedora Atomic 27 ignores it.",
+    ),
     SELINUX,
 ]);
 
@@ -128,6 +134,12 @@ fn without_trust(given: &Check<'_>) -> Option<String> {
     let wanted = if given.registry_enabled { "registry_enabled" } else { "volume_driver" };
     let needs = given.registry_enabled || given.volume_driver == Some("rexray");
     needs.then(|| format!("{wanted} has no effect on the nodes while [trust] cluster_user_trust is false"))
+}
+
+/// Swarm mode has overlay networks of Docker's own. Flannel is taken all the same, because clients' templates have it.
+pub(crate) fn without_flannel(given: &Check<'_>) -> Option<String> {
+    let asked = given.network_driver == Some("flannel");
+    asked.then(|| "network_driver flannel has no effect: swarm mode has Docker's own overlay networks".to_owned())
 }
 
 /// Parameters of the base that no node of a swarm has a use for.

@@ -37,7 +37,9 @@ impl Driver for SwarmFedoraAtomicV2 {
     }
 
     fn check(&self, given: &Check<'_>) -> Result<Vec<String>, Error> {
-        swarm::check(self, given)
+        let mut warnings = swarm::check(self, given)?;
+        warnings.extend(swarm::without_flannel(given));
+        Ok(warnings)
     }
 
     fn stack(&self, input: &Input<'_>) -> Result<StackRequest, Error> {

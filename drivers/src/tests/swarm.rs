@@ -59,6 +59,10 @@ fn what_cannot_work_is_refused_by_name() {
             assert!(refusal(&given(&Labels::from([(name, wrong)]))).contains(name));
         }
     }
+    let flannel = Check { network_driver: Some("flannel"), ..good };
+    assert_eq!(legacy().check(&flannel).unwrap(), Vec::<String>::new());
+    let warned = mode().check(&flannel).unwrap();
+    assert!(warned.len() == 1 && warned[0].starts_with("network_driver flannel has no effect"), "{warned:?}");
     for (driver, name, wrong) in [
         (legacy(), "swarm_strategy", "spread binpack"),
         (legacy(), "swarm_tag", "latest"),
@@ -165,6 +169,7 @@ curl() {
     local url=${!#} body
     case $url in
         http://docker/info) printf '{"Swarm":{"NodeID":"n1","LocalNodeState":"%s"}}' "$(<"$own")" ;;
+        http://docker/swarm) printf '{"ID":"s1",%s\n"SubnetSize":24}' "${taken_pool-\"DefaultAddrPool\": [\"10.128.0.0/9\"],}" ;;
         http://docker/swarm/*)
             body=$(cat)
             printf '%s %s\n' "${url#http://docker}" "$body" >&3
@@ -206,6 +211,22 @@ fn the_first_master_makes_the_swarm_only_when_all_others_have_none() {
     assert_eq!(again, "in\n", "a second run asks nobody");
     let replaced = on_master(&format!("peer_10_0_0_6=inactive\npeer_10_0_0_7=active\n{attempt}"));
     assert!(replaced.starts_with("/swarm/join ") && replaced.ends_with("in\n"), "{replaced}");
+}
+
+/// Docker 1.13 makes the swarm without the pool that it does not know.
+#[test]
+fn a_pool_that_docker_has_not_taken_is_told_in_the_log() {
+    let made = |pool: &str| {
+        let text =
+            on_master(&format!("{pool}\npeer_10_0_0_6=inactive\npeer_10_0_0_7=inactive\nfound_swarm && echo in"));
+        text.split_once('\n').unwrap().1.to_owned()
+    };
+    let told = |found: &str| {
+        format!("log: the swarm's DefaultAddrPool is {found} instead of 10.128.0.0/9, which needs docker 18.09\nin\n")
+    };
+    assert_eq!(made("taken_pool=''"), told("not set"));
+    assert_eq!(made("taken_pool='\"DefaultAddrPool\":[\"10.0.0.0/8\"],'"), told("10.0.0.0/8"));
+    assert_eq!(made(":"), "in\n");
 }
 
 #[test]

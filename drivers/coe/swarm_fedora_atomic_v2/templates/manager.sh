@@ -3,7 +3,17 @@
 
 make_swarm() {
     printf '{"ListenAddr":"0.0.0.0:%s","AdvertiseAddr":"%s","DefaultAddrPool":["%s"],"SubnetSize":24,"Spec":{}}' \
-        "$JOIN_PORT" "$NODE_IP" "$OVERLAY_NETWORK_CIDR" | tell /swarm/init
+        "$JOIN_PORT" "$NODE_IP" "$OVERLAY_NETWORK_CIDR" | tell /swarm/init || return 1
+    look_at_pool
+}
+
+# look_at_pool: docker before 18.09 does not know of pools and takes the order for a swarm without a word about it.
+look_at_pool() {
+    local pool
+    pool=$(own_docker /swarm | tr -d ' \n' | sed -n 's/.*"DefaultAddrPool":\["\([^"]*\)"\].*/\1/p') || pool=""
+    if [[ $pool != "$OVERLAY_NETWORK_CIDR" ]]; then
+        log "the swarm's DefaultAddrPool is ${pool:-not set} instead of $OVERLAY_NETWORK_CIDR, which needs docker 18.09"
+    fi
 }
 
 # found_swarm: the first master makes the swarm, but only when each of the others has said that it is in none. So there
