@@ -126,6 +126,24 @@ pub(crate) fn balancer(table: &[Label], check: &Check<'_>) -> Result<(), Error> 
 /// The only one of Octavia's OVN provider.
 const OVN_ALGORITHM: &str = "SOURCE_IP_PORT";
 
+/// Storage drivers of Docker on Fedora Atomic, whose file systems are XFS and whose kernel has no aufs or ZFS.
+pub(crate) const DOCKER_ON_ATOMIC: &[&str] = &["devicemapper", "overlay", "overlay2", "vfs"];
+
+/// The storage driver is one that the nodes' container runtime works with.
+pub(crate) fn storage_driver(check: &Check<'_>, allowed: &[&str]) -> Result<(), Error> {
+    let Some(given) = check.docker_storage_driver.filter(|name| !name.is_empty() && !allowed.contains(name)) else {
+        return Ok(());
+    };
+    Err(Error::bad_value(
+        "docker_storage_driver",
+        given,
+        &format!(
+            "Nodes of this type have {}; choose one of these or leave docker_storage_driver unset",
+            allowed.join(", ")
+        ),
+    ))
+}
+
 /// A docker volume has a type, and the size its storage driver needs.
 pub(crate) fn docker_volume(check: &Check<'_>) -> Result<(), Error> {
     let Some(size) = check.docker_volume_size.filter(|gb| *gb > 0) else { return Ok(()) };

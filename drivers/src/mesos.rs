@@ -4,7 +4,7 @@ use domain::{Cluster, Error, Labels, NodeGroup, Role, checks};
 use serde_json::Value;
 
 use crate::{
-    Check, Form, Input, Label, Outputs,
+    Check, Form, Input, Label, Outputs, check,
     label::{label, renamed},
     params::{Parameters, Put, first, group},
 };
@@ -62,6 +62,9 @@ pub(crate) static LABELS: &[Label] = &[
     label("rexray_tag", "alpine", Form::Tag, "Version of rexray."),
 ];
 
+/// Storage drivers of Docker on Ubuntu, which has no pool of block devices set up for devicemapper.
+const DOCKER_ON_UBUNTU: &[&str] = &["aufs", "overlay", "overlay2", "vfs"];
+
 /// What cannot work, by the name of the field or label.
 pub(crate) fn check(given: &Check<'_>) -> Result<(), Error> {
     if !given.tls_disabled {
@@ -75,13 +78,7 @@ pub(crate) fn check(given: &Check<'_>) -> Result<(), Error> {
     if given.registry_enabled {
         return Err(Error::bad_value("registry_enabled", "true", "No registry runs on the slaves of Mesos"));
     }
-    if given.docker_storage_driver == Some("devicemapper") {
-        return Err(Error::bad_value(
-            "docker_storage_driver",
-            "devicemapper",
-            "Ubuntu's docker is not set up for it. Leave it out or choose overlay2",
-        ));
-    }
+    check::storage_driver(given, DOCKER_ON_UBUNTU)?;
     labels(given.labels)
 }
 

@@ -107,6 +107,7 @@ pub(crate) fn check(driver: &dyn Driver, given: &Check<'_>) -> Result<Vec<String
     }
     networks(driver.labels(), given)?;
     check::balancer(driver.labels(), given)?;
+    check::storage_driver(given, check::DOCKER_ON_ATOMIC)?;
     check::docker_volume(given)?;
     let warnings = [check::masters(given, driver.multi_master())?, without_trust(given)];
     Ok(warnings.into_iter().flatten().collect())

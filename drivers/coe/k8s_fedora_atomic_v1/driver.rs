@@ -52,6 +52,7 @@ impl Driver for K8sFedoraAtomic {
         kubernetes::networks(self.labels(), given, check::networks::FLANNEL_IN_ETCD)?;
         check::balancer(self.labels(), given)?;
         check::tls(given)?;
+        check::storage_driver(given, check::DOCKER_ON_ATOMIC)?;
         check::docker_volume(given)?;
         let warnings = [check::masters(given, self.multi_master())?, check::cloud_access(given)?];
         Ok(warnings.into_iter().flatten().collect())

@@ -59,6 +59,9 @@ const WRITTEN: [&str; 10] = [
     "swift_region",
 ];
 
+/// containerd stores layers with overlayfs only; both words are names of it.
+const LAYERS: &[&str] = &["overlay", "overlay2"];
+
 impl Driver for K8sFedoraCoreos {
     fn name(&self) -> &'static str {
         "k8s_fedora_coreos_v1"
@@ -91,7 +94,7 @@ impl Driver for K8sFedoraCoreos {
         readable(self.labels(), given)?;
         needed(given)?;
         always_tls(given)?;
-        layers(given)?;
+        check::storage_driver(given, LAYERS)?;
         check::docker_volume(given)?;
         let warnings = [check::masters(given, self.multi_master())?, check::cloud_access(given)?];
         Ok(warnings.into_iter().flatten().collect())
@@ -230,15 +233,4 @@ fn always_tls(given: &Check<'_>) -> Result<(), Error> {
         "true",
         "The Kubernetes of today has no API without TLS. Leave tls_disabled false",
     ))
-}
-
-fn layers(given: &Check<'_>) -> Result<(), Error> {
-    match given.docker_storage_driver {
-        None | Some("" | "overlay" | "overlay2") => Ok(()),
-        Some(other) => Err(Error::bad_value(
-            "docker_storage_driver",
-            other,
-            "containerd on Fedora CoreOS stores layers with overlay2 only. Leave docker_storage_driver unset",
-        )),
-    }
 }

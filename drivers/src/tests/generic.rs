@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use domain::Error;
 use serde_json::{Value, json};
 
 use super::{
     hot::{Rendered, each_call, parse},
     samples::{SECRETS, Sample, all, atomic, every_label, group},
 };
-use crate::{DRIVERS, Driver, Outputs, StackRequest, driver_for, driver_named, params::HIDDEN};
+use crate::{Check, DRIVERS, Driver, Outputs, Rules, StackRequest, driver_for, driver_named, params::HIDDEN};
 
 /// Every request each driver makes of the samples.
 fn requests() -> Vec<(String, &'static dyn Driver, StackRequest)> {
@@ -236,6 +237,44 @@ fn a_registry_needs_the_trust_beside_the_switch() {
         }
     }
     assert_eq!(seen, 10, "both templates of one driver, one of three");
+}
+
+/// Words that the nodes' runtime does not know would only fail there.
+#[test]
+fn storage_drivers_are_those_that_the_nodes_have() {
+    let labels = domain::Labels::default();
+    for (name, allowed) in [
+        ("k8s_fedora_atomic_v1", "devicemapper, overlay, overlay2, vfs"),
+        ("swarm_fedora_atomic_v1", "devicemapper, overlay, overlay2, vfs"),
+        ("swarm_fedora_atomic_v2", "devicemapper, overlay, overlay2, vfs"),
+        ("k8s_fedora_coreos_v1", "overlay, overlay2"),
+        ("mesos_ubuntu_v1", "aufs, overlay, overlay2, vfs"),
+    ] {
+        let driver = driver_named(name).unwrap();
+        let check = |storage| {
+            driver.check(&Check {
+                labels: &labels,
+                master_count: None,
+                master_lb_enabled: false,
+                tls_disabled: driver.name() == "mesos_ubuntu_v1",
+                network_driver: None,
+                makes_network: true,
+                registry_enabled: false,
+                volume_driver: None,
+                docker_volume_size: None,
+                docker_storage_driver: storage,
+                docker_volume_type: None,
+                rules: Rules::default(),
+            })
+        };
+        for storage in allowed.split(", ").map(Some).chain([None, Some("")]) {
+            assert!(check(storage).is_ok(), "{name} {storage:?}");
+        }
+        for storage in ["overlay3", "Overlay2", "btrfs", "zfs", "overlay2 "] {
+            let Err(Error::Invalid(text)) = check(Some(storage)) else { panic!("{name} takes {storage}") };
+            assert!(text.contains("docker_storage_driver") && text.contains(allowed), "{text}");
+        }
+    }
 }
 
 #[test]
