@@ -1,7 +1,9 @@
 //! Which driver builds a template's clusters, and what that driver refuses.
 
 use domain::{ClusterTemplate, Error, NewCluster, Options, Result};
-use drivers::{Check, Driver, Facts, Input, Rules};
+use drivers::{Check, Driver, Facts, Input, NodesNetwork, Rules};
+
+use crate::lookups::Found;
 
 /// The driver for an image's distribution, or the one that is asked for by name.
 ///
@@ -44,32 +46,32 @@ pub(crate) fn driver_of(template: &ClusterTemplate, options: &Options) -> Result
     driver(template.driver.as_deref(), (&template.server_type, distro, &template.coe), None, options)
 }
 
-/// What the driver refuses of a template. Sizes of volumes and masters are checked when a cluster has them.
-pub(crate) fn check_template(template: &ClusterTemplate, options: &Options) -> Result<()> {
+/// What the driver refuses of a template. Sizes of volumes and masters are checked when a cluster has them;
+/// `subnet_cidr` is the range of the subnet it names.
+pub(crate) fn check_template(template: &ClusterTemplate, subnet_cidr: Option<&str>, options: &Options) -> Result<()> {
     let driver = driver_of(template, options)?;
-    let check = Check { docker_volume_size: None, ..of_template(template, options) };
+    let check = Check { docker_volume_size: None, ..of_template(template, subnet_cidr, options) };
     warn(driver, driver.check(&check)?);
     Ok(())
 }
 
-/// What the driver refuses of a new cluster; `docker_volume_type` is the type Cinder knows for its docker volumes.
+/// What the driver refuses of a new cluster, for which this was found.
 pub(crate) fn check_cluster(
     driver: &dyn Driver,
     new: &NewCluster,
     template: &ClusterTemplate,
-    docker_volume_type: Option<&str>,
+    found: &Found,
     options: &Options,
 ) -> Result<()> {
+    let subnet_cidr = found.subnet_cidr.as_deref();
     let check = Check {
         labels: &new.cluster.labels,
         master_count: Some(new.masters.node_count),
         master_lb_enabled: new.cluster.master_lb_enabled,
         docker_volume_size: new.cluster.docker_volume_size,
-        docker_volume_type,
-        makes_network: new.cluster.fixed_network.is_none()
-            && new.cluster.fixed_subnet.is_none()
-            && makes_network(template),
-        ..of_template(template, options)
+        docker_volume_type: found.docker_volume_type.as_deref(),
+        nodes_network: nodes_network(&new.cluster.fixed_network, &new.cluster.fixed_subnet, subnet_cidr),
+        ..of_template(template, subnet_cidr, options)
     };
     warn(driver, driver.check(&check)?);
     builds(driver, new, template)
@@ -82,18 +84,22 @@ fn builds(driver: &dyn Driver, new: &NewCluster, template: &ClusterTemplate) -> 
     driver.stack(&input).map(drop)
 }
 
-fn makes_network(template: &ClusterTemplate) -> bool {
-    template.fixed_network.is_none() && template.fixed_subnet.is_none()
+fn nodes_network<'a>(
+    network: &Option<String>,
+    subnet: &Option<String>,
+    subnet_cidr: Option<&'a str>,
+) -> NodesNetwork<'a> {
+    if network.is_none() && subnet.is_none() { NodesNetwork::Made } else { NodesNetwork::Given(subnet_cidr) }
 }
 
-fn of_template<'a>(template: &'a ClusterTemplate, options: &Options) -> Check<'a> {
+fn of_template<'a>(template: &'a ClusterTemplate, subnet_cidr: Option<&'a str>, options: &Options) -> Check<'a> {
     Check {
         labels: &template.labels,
         master_count: None,
         master_lb_enabled: template.master_lb_enabled,
         tls_disabled: template.tls_disabled,
         network_driver: template.network_driver.as_deref(),
-        makes_network: makes_network(template),
+        nodes_network: nodes_network(&template.fixed_network, &template.fixed_subnet, subnet_cidr),
         registry_enabled: template.registry_enabled,
         volume_driver: template.volume_driver.as_deref(),
         docker_volume_size: template.docker_volume_size,

@@ -7,6 +7,15 @@ use cloud::{Flavor, Image, Session};
 use domain::{Cluster, ClusterTemplate, Error, Labels, Options, Result, checks};
 use futures::future::OptionFuture;
 
+/// What was found, as far as the driver wants to know it.
+#[derive(Debug)]
+pub(crate) struct Found {
+    /// The Cinder type of the docker volumes, as [`volume_types`] answers it.
+    pub(crate) docker_volume_type: Option<String>,
+    /// The range of the subnet that is named.
+    pub(crate) subnet_cidr: Option<String>,
+}
+
 /// The names a template or cluster gives to things in the cloud.
 pub(crate) struct Names<'a> {
     pub(crate) flavor: Option<&'a str>,
@@ -43,8 +52,8 @@ impl<'a> Names<'a> {
     }
 
     /// Looks all of them up at once; of several wrong ones the first in this order is reported: flavors, networks, subnet,
-    /// labels, root disks.
-    pub(crate) async fn check(&self, session: &Session, boot_volume_default: u32) -> Result<()> {
+    /// labels, root disks. Answers the range of the subnet, where one is named.
+    pub(crate) async fn check(&self, session: &Session, boot_volume_default: u32) -> Result<Option<String>> {
         let (nova, neutron) = (session.nova(), session.neutron());
         let flavor = OptionFuture::from(self.flavor.map(|name| nova.flavor(name)));
         let master_flavor = OptionFuture::from(self.master_flavor.map(|name| nova.flavor(name)));
@@ -57,7 +66,7 @@ impl<'a> Names<'a> {
         let master_flavor = master_flavor.transpose().map_err(|e| wrong("master_flavor_id", self.master_flavor, e))?;
         external.transpose().map_err(|e| wrong("external_network_id", self.external_network, e))?;
         network.transpose().map_err(|e| wrong("fixed_network", self.fixed_network, e))?;
-        subnet.transpose().map_err(|e| wrong("fixed_subnet", self.fixed_subnet, e))?;
+        let subnet = subnet.transpose().map_err(|e| wrong("fixed_subnet", self.fixed_subnet, e))?;
         checks::labels(self.labels)?;
         let boot = checks::boot_volume_size(self.labels, i64::from(boot_volume_default))?;
         let disk = |flavor: &Option<Flavor>| flavor.as_ref().map(|flavor| flavor.disk);
@@ -68,7 +77,7 @@ impl<'a> Names<'a> {
         if self.master_flavor.is_some() {
             checks::root_disk("master_flavor_id", self.master_flavor, disk(&master_flavor), boot)?;
         }
-        Ok(())
+        Ok(subnet.and_then(|subnet| subnet.cidr))
     }
 }
 

@@ -22,8 +22,8 @@ pub struct Check<'a> {
     pub tls_disabled: bool,
     /// `flannel`, `calico` and so on; `None` for the driver's default.
     pub network_driver: Option<&'a str>,
-    /// The nodes' network is made with the cluster, and not given.
-    pub makes_network: bool,
+    /// Where the nodes' addresses are from.
+    pub nodes_network: NodesNetwork<'a>,
     /// A registry runs on the workers.
     pub registry_enabled: bool,
     /// `cinder`, `rexray` or nothing.
@@ -36,6 +36,15 @@ pub struct Check<'a> {
     pub docker_volume_type: Option<&'a str>,
     /// What the operator allows.
     pub rules: Rules,
+}
+
+/// The network that the nodes are on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodesNetwork<'a> {
+    /// It is made with the cluster, as a label says.
+    Made,
+    /// It exists, with this range of the subnet that is named; `None` when no subnet is.
+    Given(Option<&'a str>),
 }
 
 /// Options that decide about a refusal.

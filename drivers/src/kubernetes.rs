@@ -162,8 +162,7 @@ const CALICO_BLOCK: u32 = 26;
 pub(crate) fn networks(table: &[Label], given: &Check<'_>, flannel_bits: RangeInclusive<u32>) -> Result<(), Error> {
     let flannel = given.network_driver != Some("calico");
     let pods = if flannel { "flannel_network_cidr" } else { "calico_ipv4pool" };
-    let all = ["fixed_network_cidr", pods, SERVICES];
-    networks::apart(table, given.labels, if given.makes_network { &all } else { &all[1..] })?;
+    networks::apart(table, given, &[pods, SERVICES])?;
     if flannel {
         networks::has_parts(table, given.labels, pods, "flannel_network_subnetlen", flannel_bits)?;
     } else {

@@ -28,7 +28,7 @@ mod templates;
 mod tests;
 mod version;
 
-pub use check::{Check, Rules};
+pub use check::{Check, NodesNetwork, Rules};
 pub use credentials::Credentials;
 pub use driver::{Driver, NodeGroups, Plugins, Provides};
 pub use input::{Facts, GivenSubnet, Input};

@@ -118,8 +118,7 @@ fn networks(table: &[Label], given: &Check<'_>) -> Result<(), Error> {
     let flannel = given.network_driver == Some("flannel");
     let mut all = vec!["overlay_network_cidr"];
     all.extend(flannel.then_some("flannel_network_cidr"));
-    all.extend(given.makes_network.then_some("fixed_network_cidr"));
-    check::networks::apart(table, given.labels, &all)?;
+    check::networks::apart(table, given, &all)?;
     if flannel {
         let (whole, length) = ("flannel_network_cidr", "flannel_network_subnetlen");
         check::networks::has_parts(table, given.labels, whole, length, check::networks::FLANNEL_IN_ETCD)?;

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use store::ClusterRecord;
 
 use super::view::{CHANGEABLE, ClusterView};
-use crate::{base::Base, ctx::Ctx, fields::Shape, lookups, versions::Version};
+use crate::{base::Base, ctx::Ctx, fields::Shape, lookups, lookups::Found, versions::Version};
 
 /// What a patch changes; `None` where it leaves things as they are.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -173,13 +173,13 @@ pub(crate) fn default_workers(groups: &[NodeGroup]) -> Result<&NodeGroup> {
         .ok_or_else(|| Error::Internal { doing: "find the default workers of a cluster".to_owned(), source: None })
 }
 
-/// Everything a new cluster names must exist for its owner. Answers the volume type of its docker volumes.
-pub(crate) async fn looks(cluster: &Cluster, template: &ClusterTemplate, ctx: &Ctx) -> Result<Option<String>> {
+/// Everything a new cluster names must exist for its owner.
+pub(crate) async fn looks(cluster: &Cluster, template: &ClusterTemplate, ctx: &Ctx) -> Result<Found> {
     let (session, options) = (ctx.session()?, ctx.options());
     lookups::image(&session, &template.image_id).await?;
     let names = lookups::Names::of_cluster(cluster, template);
-    Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await?;
-    let volume_type = lookups::volume_types(&session, cluster, options).await?;
+    let subnet_cidr = Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await?;
+    let docker_volume_type = lookups::volume_types(&session, cluster, options).await?;
     lookups::keypair(&session, cluster.keypair.as_deref()).await?;
-    Ok(volume_type)
+    Ok(Found { docker_volume_type, subnet_cidr })
 }

@@ -102,9 +102,9 @@ async fn make(ctx: &Ctx, mut wanted: ClusterRequest, names: &Names) -> Result<Ma
     ctx.check_quota().await?;
     wanted.name.get_or_insert_with(|| checks::generated_name(&uuid::Uuid::new_v4(), names.kind));
     let new = NewCluster::resolve(wanted, &template, &ctx.caller, ctx.now())?;
-    let volume_type = change::looks(&new.cluster, &template, ctx).await?;
+    let found = change::looks(&new.cluster, &template, ctx).await?;
     new.check_masters()?;
-    cluster_type::check_cluster(driver, &new, &template, volume_type.as_deref(), ctx.options())?;
+    cluster_type::check_cluster(driver, &new, &template, &found, ctx.options())?;
     let operation = ctx.accept_create(&new, &template).await?;
     Ok(Made { uuid: new.cluster.uuid, operation })
 }

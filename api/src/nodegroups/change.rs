@@ -104,5 +104,6 @@ pub(super) async fn looks(group: &NodeGroup, template: &ClusterTemplate, ctx: &C
         fixed_subnet: None,
         labels: &group.labels,
     };
-    Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await
+    Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await?;
+    Ok(())
 }

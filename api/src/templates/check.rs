@@ -60,8 +60,8 @@ pub(crate) async fn follow_image(
 /// What OpenStack and the driver say about a template.
 pub(crate) async fn looks(template: &ClusterTemplate, session: &Session, options: &Options) -> Result<()> {
     let names = lookups::Names::of_template(template);
-    Box::pin(names.check(session, options.cinder.default_boot_volume_size)).await?;
-    cluster_type::check_template(template, options)
+    let subnet_cidr = Box::pin(names.check(session, options.cinder.default_boot_volume_size)).await?;
+    cluster_type::check_template(template, subnet_cidr.as_deref(), options)
 }
 
 /// The COE, if any driver builds it.

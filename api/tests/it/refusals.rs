@@ -45,8 +45,8 @@ fn check(row: &Row, answer: &Answer) {
     }
 }
 
-/// What the rows talk about: `blue` made of `k8s`, an unused template `free`, templates of clusters that cannot be built, two of
-/// everything called `twin`, and what belongs to others.
+/// What the rows talk about: `blue` made of `k8s`, an unused template `free`, templates of clusters that cannot be built, one
+/// of clusters on an existing subnet, two of everything called `twin`, and what belongs to others.
 async fn furnish(world: &World) {
     world.template(json!({})).await;
     world.template(json!({"name": "free"})).await;
@@ -56,6 +56,7 @@ async fn furnish(world: &World) {
         .await;
     world.template(json!({"name": "calico", "network_driver": "calico"})).await;
     world.template(json!({"name": "no-subnet", "fixed_network": "private"})).await;
+    world.template(json!({"name": "on-subnet", "fixed_network": "private", "fixed_subnet": "private-subnet"})).await;
     let proxy = json!({"name": "umlaut", "image_id": "fedora-coreos-38", "http_proxy": "http://pröxy.example:3128"});
     world.template(proxy).await;
     world.cluster(json!({})).await;

@@ -1,11 +1,10 @@
-//! Networks that a cluster makes for itself, which must lie apart from each other, or nodes, pods and services cannot be told
-//! from one another.
+//! Networks of a cluster, which must lie apart from each other, or nodes, pods and services cannot be told from one another.
 
 use std::ops::RangeInclusive;
 
 use domain::{Error, Labels};
 
-use crate::Label;
+use crate::{Check, Label, NodesNetwork};
 
 /// An IPv4 network: its first address, and how many bits name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,22 +47,34 @@ fn value<'a>(table: &[Label], parameter: &str, labels: &'a Labels) -> Option<(&'
     Some((label.name, label.given(labels).unwrap_or(label.default)))
 }
 
-/// No two of the networks that fill these parameters overlap.
+/// What says where the nodes are, and their network, as far as it is known.
+fn of_nodes<'a>(table: &[Label], check: &Check<'a>) -> Option<(String, &'a str)> {
+    match check.nodes_network {
+        NodesNetwork::Made => {
+            value(table, "fixed_network_cidr", check.labels).map(|(name, text)| (format!("label {name}"), text))
+        }
+        NodesNetwork::Given(range) => range.map(|text| ("fixed_subnet".to_owned(), text)),
+    }
+}
+
+/// The networks that fill these parameters overlap neither the nodes' network nor each other. A subnet of IPv6 is apart from
+/// all of them, which are of IPv4.
 ///
 /// # Errors
-/// [`Error::Invalid`] with the labels of both.
-pub(crate) fn apart(table: &[Label], labels: &Labels, parameters: &[&str]) -> Result<(), Error> {
-    let mut seen: Vec<(&str, &str, Network)> = Vec::new();
-    for (name, text) in parameters.iter().filter_map(|parameter| value(table, parameter, labels)) {
+/// [`Error::Invalid`] with the label of one, and what names the other.
+pub(crate) fn apart(table: &[Label], check: &Check<'_>, parameters: &[&str]) -> Result<(), Error> {
+    let known = |(whose, text)| Some((whose, text, Network::parse(text)?));
+    let mut seen: Vec<(String, &str, Network)> = of_nodes(table, check).and_then(known).into_iter().collect();
+    for (name, text) in parameters.iter().filter_map(|parameter| value(table, parameter, check.labels)) {
         let Some(network) = Network::parse(text) else { continue };
         if let Some((other, whose, _)) = seen.iter().find(|(_, _, other)| other.overlaps(network)) {
             return Err(Error::bad_value(
                 "labels",
                 text,
-                &format!("Label {name}: choose a network apart from that of label {other}, which is {whose}"),
+                &format!("Label {name}: choose a network apart from that of {other}, which is {whose}"),
             ));
         }
-        seen.push((name, text, network));
+        seen.push((format!("label {name}"), text, network));
     }
     Ok(())
 }

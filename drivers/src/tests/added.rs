@@ -11,7 +11,7 @@ use domain::Labels;
 use serde_json::json;
 
 use super::samples::{Sample, all, atomic};
-use crate::{Check, DRIVERS, Driver, Outputs, Rules, driver_for, driver_named};
+use crate::{Check, DRIVERS, Driver, NodesNetwork, Outputs, Rules, driver_for, driver_named};
 
 #[expect(dead_code, reason = "its main belongs to cargo")]
 #[path = "../../build.rs"]
@@ -60,7 +60,7 @@ fn labels_are_checked_by_its_table() {
         master_lb_enabled: false,
         tls_disabled: false,
         network_driver: None,
-        makes_network: true,
+        nodes_network: NodesNetwork::Made,
         registry_enabled: false,
         volume_driver: None,
         docker_volume_size: None,

@@ -11,7 +11,7 @@ use super::{
         mesos::{driver, every_label, with},
     },
 };
-use crate::{Check, Outputs, Rules};
+use crate::{Check, NodesNetwork, Outputs, Rules};
 
 fn given(labels: &Labels) -> Check<'_> {
     Check {
@@ -20,7 +20,7 @@ fn given(labels: &Labels) -> Check<'_> {
         master_lb_enabled: false,
         tls_disabled: true,
         network_driver: None,
-        makes_network: true,
+        nodes_network: NodesNetwork::Made,
         registry_enabled: false,
         volume_driver: None,
         docker_volume_size: None,

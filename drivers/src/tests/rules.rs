@@ -7,7 +7,7 @@ use super::{
     hot::Rendered,
     samples::{Sample, all, atomic, every_label, group},
 };
-use crate::{Check, Outputs, Rules};
+use crate::{Check, NodesNetwork, Outputs, Rules};
 
 fn refusal(sample: &Sample) -> String {
     match atomic().stack(&sample.input()).unwrap_err() {
@@ -156,7 +156,7 @@ fn checked(labels: &Labels) -> Check<'_> {
         master_lb_enabled: false,
         tls_disabled: false,
         network_driver: None,
-        makes_network: true,
+        nodes_network: NodesNetwork::Made,
         registry_enabled: false,
         volume_driver: None,
         docker_volume_size: None,
@@ -189,4 +189,35 @@ fn labels_are_checked_by_name() {
     let complete = Check { master_lb_enabled: true, rules, ..checked(&all) };
     assert_eq!(atomic().check(&complete).unwrap(), Vec::<String>::new());
     assert!(atomic().check(&checked(&Labels::from([("test", "what ever")]))).is_ok(), "unknown labels are ignored");
+}
+
+#[test]
+fn a_given_subnet_is_apart_from_pods_and_services() {
+    let none = Labels::default();
+    let on = |range, network_driver| {
+        let nodes_network = NodesNetwork::Given(range);
+        atomic().check(&Check { nodes_network, network_driver, ..checked(&none) })
+    };
+    for (range, network_driver, label, its) in [
+        ("10.100.7.0/24", None, "flannel_network_cidr", "10.100.0.0/16"),
+        ("10.0.0.0/8", Some("flannel"), "flannel_network_cidr", "10.100.0.0/16"),
+        ("192.168.1.0/24", Some("calico"), "calico_ipv4pool", "192.168.0.0/16"),
+        ("10.254.0.0/28", Some("calico"), "service_cluster_ip_range", "10.254.0.0/16"),
+    ] {
+        let text = on(Some(range), network_driver).unwrap_err().to_string();
+        let fix = format!("Label {label}: choose a network apart from that of fixed_subnet, which is {range}");
+        assert!(text.contains(&fix) && text.contains(its), "{text}");
+    }
+    for (range, network_driver) in [
+        (Some("192.168.1.0/24"), Some("flannel")),
+        (Some("10.100.7.0/24"), Some("calico")),
+        (Some("2001:db8::/64"), None),
+        (None, None),
+    ] {
+        assert_eq!(on(range, network_driver).unwrap(), Vec::<String>::new(), "{range:?}");
+    }
+    let label = Labels::from([("fixed_subnet_cidr", "10.100.0.0/24")]);
+    assert!(atomic().check(&checked(&label)).is_err(), "the label is the range of a network that is made");
+    let nodes_network = NodesNetwork::Given(Some("10.10.0.0/24"));
+    assert!(atomic().check(&Check { nodes_network, ..checked(&label) }).is_ok(), "and of no other");
 }

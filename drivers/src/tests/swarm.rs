@@ -11,7 +11,7 @@ use super::{
         swarm::{every_label, legacy, mode, with},
     },
 };
-use crate::{Check, Driver, Outputs, Rules};
+use crate::{Check, Driver, NodesNetwork, Outputs, Rules};
 
 fn given(labels: &Labels) -> Check<'_> {
     Check {
@@ -20,7 +20,7 @@ fn given(labels: &Labels) -> Check<'_> {
         master_lb_enabled: false,
         tls_disabled: false,
         network_driver: None,
-        makes_network: true,
+        nodes_network: NodesNetwork::Made,
         registry_enabled: false,
         volume_driver: None,
         docker_volume_size: None,
@@ -70,6 +70,20 @@ fn what_cannot_work_is_refused_by_name() {
         (mode(), "overlay_network_cidr", "10.0.0.0"),
     ] {
         assert!(text(driver.check(&given(&Labels::from([(name, wrong)])))).contains(name));
+    }
+}
+
+#[test]
+fn a_given_subnet_is_apart_from_the_containers() {
+    let none = Labels::default();
+    for (driver, network_driver, range, label) in [
+        (legacy(), Some("flannel"), "10.100.0.0/24", "flannel_network_cidr"),
+        (mode(), None, "10.200.0.0/24", "overlay_network_cidr"),
+    ] {
+        let on = |range| Check { nodes_network: NodesNetwork::Given(Some(range)), network_driver, ..given(&none) };
+        let refused = text(driver.check(&on(range)));
+        assert!(refused.contains(label) && refused.contains(&format!("fixed_subnet, which is {range}")), "{refused}");
+        assert!(driver.check(&on("10.10.0.0/24")).is_ok());
     }
 }
 

@@ -143,6 +143,11 @@ fn template_values() -> Vec<Row> {
         post_template(json!({"external_network_id": "private"}), 400, "external_network_id"),
         post_template(json!({"fixed_network": "nothing"}), 400, "fixed_network"),
         post_template(json!({"fixed_subnet": "nothing"}), 400, "fixed_subnet"),
+        post_template(
+            json!({"fixed_subnet": "private-subnet", "labels": {"flannel_network_cidr": "10.10.0.0/16"}}),
+            400,
+            "10.10.0.0/24",
+        ),
         post_template(json!({"flavor_id": "nothing"}), 400, "flavor_id"),
         post_template(json!({"flavor_id": "m1.nodisk"}), 400, "root disk"),
         post_template(json!({"master_flavor_id": "nothing"}), 400, "master_flavor_id"),
@@ -234,6 +239,16 @@ fn cluster_values() -> Vec<Row> {
         post_cluster(json!({"master_flavor_id": "nothing"}), 400, "master_flavor_id"),
         post_cluster(json!({"fixed_network": "nothing"}), 400, "fixed_network"),
         post_cluster(json!({"fixed_subnet": "nothing"}), 400, "fixed_subnet"),
+        post_cluster(
+            json!({"fixed_subnet": "private-subnet", "labels": {"flannel_network_cidr": "10.0.0.0/8"}}),
+            400,
+            "Label flannel_network_cidr: choose a network apart from that of fixed_subnet, which is 10.10.0.0/24",
+        ),
+        post_cluster(
+            json!({"cluster_template_id": "on-subnet", "labels": {"service_cluster_ip_range": "10.10.0.0/28"}}),
+            400,
+            "Label service_cluster_ip_range: choose a network apart from that of fixed_subnet, which is 10.10.0.0/24",
+        ),
         post_cluster(json!({"labels": {"docker_volume_type": "nothing"}}), 400, "docker_volume_type"),
         post_cluster(json!({"labels": {"etcd_volume_type": "nothing"}}), 400, "etcd_volume_type"),
         post_cluster(json!({"labels": {"boot_volume_type": "nothing"}}), 400, "boot_volume_type"),

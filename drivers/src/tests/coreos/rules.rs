@@ -12,7 +12,7 @@ use super::super::{
         group,
     },
 };
-use crate::{Check, Order, Outputs, Rules, Task};
+use crate::{Check, NodesNetwork, Order, Outputs, Rules, Task};
 
 fn given(labels: &Labels) -> Check<'_> {
     Check {
@@ -21,7 +21,7 @@ fn given(labels: &Labels) -> Check<'_> {
         master_lb_enabled: false,
         tls_disabled: false,
         network_driver: None,
-        makes_network: true,
+        nodes_network: NodesNetwork::Made,
         registry_enabled: false,
         volume_driver: None,
         docker_volume_size: None,
