@@ -9,7 +9,9 @@ use super::{
     hot::{Rendered, each_call, parse},
     samples::{SECRETS, Sample, all, atomic, every_label, group},
 };
-use crate::{Check, DRIVERS, Driver, Outputs, Rules, StackRequest, driver_for, driver_named, params::HIDDEN};
+use crate::{
+    Check, DRIVERS, Driver, NodesNetwork, Outputs, Rules, StackRequest, driver_for, driver_named, params::HIDDEN,
+};
 
 /// Every request each driver makes of the samples.
 fn requests() -> Vec<(String, &'static dyn Driver, StackRequest)> {
@@ -258,7 +260,7 @@ fn storage_drivers_are_those_that_the_nodes_have() {
                 master_lb_enabled: false,
                 tls_disabled: driver.name() == "mesos_ubuntu_v1",
                 network_driver: None,
-                makes_network: true,
+                nodes_network: NodesNetwork::Made,
                 registry_enabled: false,
                 volume_driver: None,
                 docker_volume_size: None,
