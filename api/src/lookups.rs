@@ -1,4 +1,4 @@
-//! Looks into OpenStack before anything is stored: images, flavors, networks, key pairs, volume types.
+//! Looks into OpenStack before anything is stored: images, flavors, networks, zones, key pairs, volume types.
 //!
 //! With the caller's token, so that everybody uses only what they may see. What is not there is a wrong value of the
 //! request (400), except a key pair, which is a 404; a name that several things have is a 409.
@@ -92,6 +92,28 @@ pub(crate) async fn image(session: &Session, ident: &str) -> Result<(Image, Stri
             &format!("Image {ident} doesn't contain the property os_distro, which says what drivers can build on it"),
         )),
     }
+}
+
+/// The label with the availability zone of the servers. Their volumes are made without one: the zones of Cinder are others.
+const ZONE: &str = "availability_zone";
+
+/// The zone of the servers, where one is named, which Nova must have and be able to use. Who may not ask Nova is believed.
+pub(crate) async fn availability_zone(session: &Session, labels: &Labels) -> Result<()> {
+    // Behind a colon an administrator names a host or node, which only Nova knows.
+    let zone = labels.value(ZONE).and_then(|given| given.split(':').next()).unwrap_or_default();
+    if zone.trim().is_empty() {
+        return Ok(());
+    }
+    let known = match session.nova().availability_zones().await {
+        Err(error) if error.cloud_status() == Some(403) => return Ok(()),
+        found => found?,
+    };
+    if known.iter().any(|name| name == zone) {
+        return Ok(());
+    }
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    let fix = format!("Label {ZONE} names a zone that Nova does not have or cannot use now. Zones it can use: {known}");
+    Err(Error::bad_value("labels", zone, &fix))
 }
 
 /// The key pair of the caller.

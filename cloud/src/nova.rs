@@ -1,4 +1,4 @@
-//! Nova: flavors, key pairs, servers.
+//! Nova: flavors, availability zones, key pairs, servers.
 
 use domain::Result;
 use serde::Deserialize;
@@ -53,6 +53,22 @@ struct Flavors {
     flavors: Vec<Flavor>,
 }
 #[derive(Deserialize)]
+struct Zones {
+    #[serde(rename = "availabilityZoneInfo")]
+    zones: Vec<Zone>,
+}
+#[derive(Deserialize)]
+struct Zone {
+    #[serde(rename = "zoneName")]
+    name: String,
+    #[serde(rename = "zoneState")]
+    state: ZoneState,
+}
+#[derive(Deserialize)]
+struct ZoneState {
+    available: bool,
+}
+#[derive(Deserialize)]
 struct OneKeypair {
     keypair: Keypair,
 }
@@ -98,6 +114,16 @@ impl<'a> Nova<'a> {
             return Ok(found.clone());
         }
         one(flavors.into_iter().filter(|f| f.name == ident).collect(), "Flavor", "flavor", ident)
+    }
+
+    /// Names of the availability zones that servers can be made in; those whose hosts are all away are left out.
+    ///
+    /// # Errors
+    /// [`domain::Error::Cloud`].
+    pub async fn availability_zones(&self) -> Result<Vec<String>> {
+        let reply = self.0.get(Service::Nova, "list availability zones").path(&["os-availability-zone"]).send().await?;
+        let zones = reply.json::<Zones>()?.zones;
+        Ok(zones.into_iter().filter(|zone| zone.state.available).map(|zone| zone.name).collect())
     }
 
     /// The session's user's key pair of this name.

@@ -11,6 +11,9 @@ use crate::neutron;
 use crate::player;
 use crate::state::{Table, World, hex_id, is_visible, new_id, one, stamp, text, version, visible};
 
+/// The only availability zone.
+const ZONE: &str = "nova";
+
 /// Virtual CPUs of the only host.
 const VCPUS: u64 = 1000;
 
@@ -49,12 +52,14 @@ pub(crate) struct NewServer<'a> {
     pub(crate) flavor: &'a str,
     pub(crate) image: &'a str,
     pub(crate) key_name: &'a str,
+    /// As the user gives it; empty leaves the choice to Nova.
+    pub(crate) zone: &'a str,
     pub(crate) user_data: &'a str,
     /// Ids of its ports.
     pub(crate) ports: &'a [String],
 }
 
-/// Boots a server; refused when flavor, image or key pair do not exist or the quota is used up.
+/// Boots a server; refused when flavor, image, key pair or zone do not exist or the quota is used up.
 pub(crate) fn boot(world: &mut World, new: &NewServer) -> Result<String, Refusal> {
     let used = world.servers.values().filter(|server| text(server, "project_id") == new.project_id).count() as u64;
     if let Some(limit) = world.instance_quotas.get(new.project_id).copied()
@@ -73,6 +78,11 @@ pub(crate) fn boot(world: &mut World, new: &NewServer) -> Result<String, Refusal
     if !new.key_name.is_empty() && !world.keypairs.contains_key(&format!("{}/{}", new.user_id, new.key_name)) {
         return Err(unknown("Key", new.key_name));
     }
+    if !matches!(new.zone.split(':').next(), Some("" | ZONE)) {
+        let id = new_id();
+        let message = "The requested availability zone is not available";
+        return Err(Refusal::bad(&format!("{message} (HTTP 400) (Request-ID: req-{id})")));
+    }
     // As Nova's fake hypervisor has it; Heat makes a resource's failure of the server's.
     if flavor["vcpus"].as_u64().unwrap_or_default() > VCPUS {
         let message = "Went to status ERROR due to \"Message: No valid host was found. , Code: 500\"";
@@ -86,7 +96,7 @@ pub(crate) fn boot(world: &mut World, new: &NewServer) -> Result<String, Refusal
         "user_id": new.user_id, "key_name": new.key_name, "image": {"id": image}, "addresses": addresses,
         "flavor": {"id": flavor["id"], "original_name": flavor["name"]}, "created": now, "updated": now,
         "hostId": hex_id(), "metadata": {}, "OS-EXT-STS:vm_state": "active", "OS-EXT-STS:power_state": 1,
-        "OS-EXT-STS:task_state": null, "OS-EXT-AZ:availability_zone": "nova", "progress": 0, "links": [],
+        "OS-EXT-STS:task_state": null, "OS-EXT-AZ:availability_zone": ZONE, "progress": 0, "links": [],
         "OS-EXT-SRV-ATTR:user_data": STANDARD.encode(new.user_data), "OS-EXT-SRV-ATTR:hostname": new.name,
     });
     world.servers.insert(id.clone(), server);
@@ -202,7 +212,7 @@ pub(crate) fn answer(world: &mut World, request: &Request) -> Answer {
             Ok(Reply::ok(json!({"server_groups": visible(&world.server_groups, &grant, request)})))
         }
         ("GET", ["os-availability-zone"]) => Ok(Reply::ok(json!({
-            "availabilityZoneInfo": [{"zoneName": "nova", "zoneState": {"available": true}, "hosts": null}],
+            "availabilityZoneInfo": [{"zoneName": ZONE, "zoneState": {"available": true}, "hosts": null}],
         }))),
         _ => Err(Refusal::no_route()),
     }

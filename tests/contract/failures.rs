@@ -149,6 +149,19 @@ async fn a_server_that_fits_nowhere_fails_with_novas_reason() {
     .await;
 }
 
+#[tokio::test]
+async fn a_server_in_a_zone_that_is_not_there_fails_with_novas_reason() {
+    on_cloud(async |w: &World| {
+        let demo = w.demo().await;
+        let mut lost = server(w, FLAVOR);
+        lost["properties"]["availability_zone"] = json!(unique("zone"));
+        let stack = failed(w, &demo, &request(json!({"resources": {"lost": lost}}), &json!({}))).await;
+        let cause = "BadRequest: resources.lost: The requested availability zone is not available (HTTP 400)";
+        assert_eq!(reason(&stack), format!("Resource CREATE failed: {cause}"));
+    })
+    .await;
+}
+
 /// A project of its own with one user, so that its quota disturbs nobody.
 async fn own_project(w: &World) -> Api {
     let admin = w.api(&w.access.admin).await;

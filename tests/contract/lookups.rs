@@ -101,6 +101,17 @@ async fn flavors_are_found_by_name_or_id() {
 }
 
 #[tokio::test]
+async fn a_projects_user_may_read_the_availability_zones() {
+    on_cloud(async |w: &World| {
+        let zones = w.demo().await.nova().availability_zones().await.unwrap();
+        // The usual name of the zone of hosts that are put in no other. That of Nova's own services is not shown.
+        assert!(zones.iter().any(|name| name == "nova"), "{zones:?}");
+        assert!(!zones.iter().any(|name| name == "internal"), "{zones:?}");
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_key_pair_belongs_to_its_user() {
     on_cloud(async |w: &World| {
         let (api, demo, alt) = parties(w).await;

@@ -179,6 +179,7 @@ pub(crate) async fn looks(cluster: &Cluster, template: &ClusterTemplate, ctx: &C
     lookups::image(&session, &template.image_id).await?;
     let names = lookups::Names::of_cluster(cluster, template);
     let subnet_cidr = Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await?;
+    lookups::availability_zone(&session, &cluster.labels).await?;
     let docker_volume_type = lookups::volume_types(&session, cluster, options).await?;
     lookups::keypair(&session, cluster.keypair.as_deref()).await?;
     Ok(Found { docker_volume_type, subnet_cidr })

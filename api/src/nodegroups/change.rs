@@ -105,5 +105,5 @@ pub(super) async fn looks(group: &NodeGroup, template: &ClusterTemplate, ctx: &C
         labels: &group.labels,
     };
     Box::pin(names.check(&session, options.cinder.default_boot_volume_size)).await?;
-    Ok(())
+    lookups::availability_zone(&session, &group.labels).await
 }

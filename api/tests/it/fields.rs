@@ -61,6 +61,41 @@ async fn a_cluster_says_what_its_labels_make_of_the_templates() {
 }
 
 #[tokio::test]
+async fn the_zone_of_the_nodes_is_asked_for_where_one_is_named() {
+    let world = World::new().await;
+    world.template(json!({"labels": {"availability_zone": "nova"}})).await;
+    let asked = || world.cloud.calls().iter().filter(|call| call.path.contains("os-availability-zone")).count();
+    for (name, labels, questions) in [
+        ("inherited", json!(null), 1),
+        ("replaced", json!({"flannel_backend": "vxlan"}), 0),
+        ("empty", json!({"availability_zone": ""}), 0),
+        ("own", json!({"availability_zone": "nova"}), 1),
+        ("host", json!({"availability_zone": "nova:host-1:node-1"}), 1),
+        ("any-zone", json!({"availability_zone": ":host-1"}), 0),
+    ] {
+        world.cloud.clear_calls();
+        world.cluster(json!({"name": name, "labels": labels})).await;
+        assert_eq!(asked(), questions, "{name}");
+    }
+    let mars = cluster(json!({"name": "mars", "labels": {"availability_zone": "mars"}}));
+    let create = || world.ask("POST", "/v1/clusters").json(&mars).send();
+    create().await.expect(400);
+    let refuse = |status| {
+        let effect = devcloud::Effect::Refuse(status);
+        world.cloud.inject(devcloud::Fault {
+            times: 50,
+            ..devcloud::Fault::once("nova", "GET", "os-availability-zone", effect)
+        });
+    };
+    refuse(503);
+    create().await.expect(503);
+    world.cloud.clear_faults();
+    refuse(403);
+    create().await.expect(202);
+    world.end().await;
+}
+
+#[tokio::test]
 async fn a_cluster_has_network_and_flags_of_its_own() {
     let world = World::new().await;
     world.template(json!({"master_lb_enabled": false, "floating_ip_enabled": true})).await;

@@ -56,6 +56,7 @@ async fn furnish(world: &World) {
         .await;
     world.template(json!({"name": "calico", "network_driver": "calico"})).await;
     world.template(json!({"name": "no-subnet", "fixed_network": "private"})).await;
+    world.template(json!({"name": "on-mars", "labels": {"availability_zone": "mars"}})).await;
     world.template(json!({"name": "on-subnet", "fixed_network": "private", "fixed_subnet": "private-subnet"})).await;
     let proxy = json!({"name": "umlaut", "image_id": "fedora-coreos-38", "http_proxy": "http://pröxy.example:3128"});
     world.template(proxy).await;

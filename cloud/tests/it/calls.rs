@@ -190,6 +190,17 @@ async fn flavors_are_found_by_id_before_name_and_pages_end() {
 }
 
 #[tokio::test]
+async fn zones_without_a_host_are_left_out() {
+    let stub = Stub::start(|_, _| {
+        let zone = |name: &str, up: bool| json!({"zoneName": name, "zoneState": {"available": up}, "hosts": null});
+        Reply::Json(200, json!({"availabilityZoneInfo": [zone("east", true), zone("west", false), zone("nova", true)]}))
+    })
+    .await;
+    assert_eq!(stub.cloud().as_service().nova().availability_zones().await.unwrap(), ["east", "nova"]);
+    assert_eq!(stub.asked()[0].path, "/compute/v2.1/os-availability-zone");
+}
+
+#[tokio::test]
 async fn a_trust_is_looked_for_as_whoever_asks() {
     let stub = Stub::start(|_, _| {
         Reply::Json(

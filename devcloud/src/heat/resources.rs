@@ -104,6 +104,7 @@ fn server(world: &mut World, plan: &Plan, new: &NewNode) -> Result<Value, Refusa
             flavor: text(properties, "flavor"),
             image: &image,
             key_name: text(properties, "key_name"),
+            zone: text(properties, "availability_zone"),
             user_data: &user_data,
             ports: &ports,
         },

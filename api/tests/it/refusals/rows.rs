@@ -249,6 +249,10 @@ fn cluster_values() -> Vec<Row> {
             400,
             "Label service_cluster_ip_range: choose a network apart from that of fixed_subnet, which is 10.10.0.0/24",
         ),
+        post_cluster(json!({"labels": {"availability_zone": "mars:host"}}), 400, "availability_zone"),
+        post_cluster(json!({"cluster_template_id": "on-mars"}), 400, "Zones it can use: nova"),
+        row("POST", "/v1/clusters/blue/nodegroups", 400, "Zones it can use: nova")
+            .json(&json!({"name": "far", "labels": {"availability_zone": "mars"}})),
         post_cluster(json!({"labels": {"docker_volume_type": "nothing"}}), 400, "docker_volume_type"),
         post_cluster(json!({"labels": {"etcd_volume_type": "nothing"}}), 400, "etcd_volume_type"),
         post_cluster(json!({"labels": {"boot_volume_type": "nothing"}}), 400, "boot_volume_type"),
