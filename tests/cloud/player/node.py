@@ -15,6 +15,7 @@ from . import certificates, credentials, deployments, kinds, scripts, userdata, 
 from .root import Root
 
 LATE_SECONDS = 60
+MEMBERS_SECONDS = 60
 SCRIPT_SECONDS = 900
 POLL_SECONDS = 1
 ATTACH_SECONDS = 3
@@ -115,7 +116,7 @@ class Node:
         self.find(kind.first_findings(data))
         # The trustee that the node was set up for may be gone, and another in its place.
         today = credentials.current(self.parameters, self.told())
-        self.find(values.findings(today, self.facts, kind))
+        self.find(self.judged(today, kind))
         if "TRUST_ID" in self.parameters:
             self.note(trustee=today["TRUSTEE_USER_ID"])
             self.find(certificates.trustee_findings(today, self.server["tenant_id"]))
@@ -123,6 +124,14 @@ class Node:
             threading.Thread(target=deployments.play, args=(self, data.collect), daemon=True).start()
         if not self.record["findings"]:
             self.run(kind, data)
+
+    def judged(self, today, kind):
+        """What is wrong with the values. A load balancer gets its members one after another while the servers boot."""
+        end = time.monotonic() + MEMBERS_SECONDS
+        while found := list(values.findings(today, self.facts, kind)):
+            if time.monotonic() > end or self.ended.wait(POLL_SECONDS):
+                break
+        return found
 
     def run(self, kind, data):
         with self.lock:

@@ -127,7 +127,8 @@ class Story:
     def end_delete(self):
         """Waits until it is gone, and counts that nothing of it is left anywhere."""
         self.wait_gone()
-        assert self.left() == {}, self.name
+        left = self.left()
+        assert not left, f"{self.name} is gone, and of it there is still {left}"
 
     def delete(self):
         self.begin_delete()
