@@ -48,9 +48,23 @@ pub struct Stack {
     /// When it was last updated, Heat's text; `None` before the first update.
     #[serde(default)]
     pub updated_time: Option<String>,
+    /// When Heat forgot it, Heat's text, empty where Heat does not say; `None` as long as it has not.
+    #[serde(default = "unsaid")]
+    pub deletion_time: Option<String>,
+}
+
+fn unsaid() -> Option<String> {
+    Some(String::new())
 }
 
 impl Stack {
+    /// Whether nothing of it is left. It says `DELETE_COMPLETE` as soon as its resources are gone; after that Heat still
+    /// removes the trust and the project it has made for the stack, with the token of whoever asked for the deletion.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.status == "DELETE_COMPLETE" && self.deletion_time.is_some()
+    }
+
     /// Value of an output, if it is there and not null.
     #[must_use]
     pub fn output(&self, key: &str) -> Option<&Value> {

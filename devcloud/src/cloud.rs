@@ -220,6 +220,15 @@ impl DevCloud {
         self.running.shared.world().heat_is_dead = dead;
     }
 
+    /// From now on, or no longer, Heat does not let go of stacks whose resources are gone.
+    pub fn let_heat_hold_deleted(&self, holds: bool) {
+        let mut world = self.running.shared.world();
+        world.heat_holds_deleted = holds;
+        if !holds {
+            world.stacks.let_go();
+        }
+    }
+
     /// Every node there is has reported that it is ready.
     pub fn report_all_ready(&self) {
         crate::heat::report_to_all(&mut self.running.shared.world());

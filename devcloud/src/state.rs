@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) settings: Settings,
     /// Nobody works on stacks that wait for nodes.
     pub(crate) heat_is_dead: bool,
+    /// Stacks whose resources are gone stay, as they do while Heat removes the trust it has made for one.
+    pub(crate) heat_holds_deleted: bool,
     pub(crate) directory: Directory,
     pub(crate) stacks: Stacks,
     pub(crate) addresses: Addresses,
@@ -72,6 +74,7 @@ impl World {
         World {
             settings,
             heat_is_dead: false,
+            heat_holds_deleted: false,
             directory: Directory::new(origin),
             stacks: Stacks::default(),
             addresses: Addresses::default(),

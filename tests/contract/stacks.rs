@@ -105,6 +105,7 @@ async fn a_stack_is_created_read_and_deleted() {
             .await;
         let buried = heat.stack(&id).await.unwrap().expect("its id is remembered");
         assert_eq!(buried.status, "DELETE_COMPLETE");
+        assert!(buried.is_gone() && buried.deletion_time.is_some_and(|time| !time.is_empty()));
         assert!(!heat.delete(&name).await.unwrap());
     })
     .await;

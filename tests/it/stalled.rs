@@ -90,3 +90,35 @@ async fn what_heat_does_not_let_be_seen_ends_no_wait() {
     assert_eq!(world.cloud.census(), before);
     world.end().await;
 }
+
+/// Heat says that a stack is deleted before it has removed the trust of its own that belongs to it. It does so with the
+/// token that asked for the deletion, which ends when the cluster's trust does.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_trust_stays_until_heat_has_let_go_of_the_stack() {
+    let world = World::new().await;
+    world.template().await;
+    let before = world.cloud.census();
+    let uuid = world.accept_create("held").await;
+    world.run_until_idle(&world.engine()).await;
+    let (made, engine) = (world.cloud.census(), world.engine());
+    world.cloud.let_heat_hold_deleted(true);
+    world.accept_delete(&uuid).await;
+    let op = world.active(&uuid).await;
+    while !world.cloud.census().servers.is_empty() {
+        engine.advance(&op.id, &|| false).await.unwrap();
+        world.deps.clock.advance(MINUTE);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for _ in 0..20 {
+        engine.advance(&op.id, &|| false).await.unwrap();
+        world.deps.clock.advance(Duration::from_secs(2));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(world.active(&uuid).await.step, "delete_stack");
+    assert_eq!(world.cloud.census().trusts, made.trusts);
+    world.cloud.let_heat_hold_deleted(false);
+    world.run_until_idle(&engine).await;
+    assert_eq!(world.cluster(&uuid).await, None);
+    assert_eq!(world.cloud.census(), before);
+    world.end().await;
+}

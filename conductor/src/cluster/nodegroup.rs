@@ -99,7 +99,7 @@ pub(super) async fn record_group(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Deletes the group's stack and waits until Heat has let go of it.
 pub(super) async fn delete_group_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    let Some(stack) = ctx.group_stack(ctx.group()?).await? else {
+    let Some(stack) = ctx.remains_of(&ctx.group_ident(ctx.group()?)).await? else {
         if let Some(group) = ctx.own_group_mut() {
             group.stack_id = None;
         }
@@ -113,7 +113,7 @@ pub(super) async fn delete_node_groups(ctx: &mut StepCtx) -> Result<Next, Fail> 
     let mut next = Next::Done;
     let further: Vec<NodeGroup> = ctx.groups.iter().filter(|group| !group.is_default).cloned().collect();
     for group in &further {
-        match ctx.group_stack(group).await? {
+        match ctx.remains_of(&ctx.group_ident(group)).await? {
             Some(stack) => next = take_down(ctx, &stack).await?,
             None => ctx.groups.iter_mut().filter(|own| own.uuid == group.uuid).for_each(|own| own.stack_id = None),
         }

@@ -39,7 +39,7 @@ impl StepCtx {
         let under_way = |one: &&Resource| one.status.ends_with("_IN_PROGRESS") && !one.is_nested();
         let leaves: Vec<&Resource> = resources.iter().filter(under_way).collect();
         let forgotten = match stack.status.as_str() {
-            "DELETE_IN_PROGRESS" => true,
+            "DELETE_IN_PROGRESS" | "DELETE_COMPLETE" => true,
             _ => leaves.is_empty() || self.is_all_told(stack, &leaves, now - patience).await?,
         };
         // Nodes that have not reported are slow or dead; for these, conditions have a time of their own.
@@ -49,7 +49,7 @@ impl StepCtx {
         }
         let waiting: Vec<&str> = leaves.iter().map(|one| one.name.as_str()).collect();
         tracing::warn!(stack.id = id, waiting = ?waiting, "nothing in the stack has moved: asking Heat to go on");
-        let asked = if stack.status == "DELETE_IN_PROGRESS" {
+        let asked = if stack.status.starts_with("DELETE_") {
             self.with_any_anew(|session| async move { session.heat().delete(id).await.map(drop) }).await
         } else {
             let nothing = &json!({"parameters": {}});

@@ -47,9 +47,14 @@ impl StepCtx {
 
     /// A stack of the cluster by id or name, while there is one.
     pub(super) async fn stack_named(&self, ident: &str) -> Result<Option<Stack>, Fail> {
+        Ok(self.remains_of(ident).await?.filter(|stack| stack.status != "DELETE_COMPLETE"))
+    }
+
+    /// A stack of the cluster by id or name, until Heat has let go of all of it.
+    pub(super) async fn remains_of(&self, ident: &str) -> Result<Option<Stack>, Fail> {
         let call = |session: Session| async move { session.heat().stack(ident).await };
         let found = self.find_as_any(call, || self.out_of_sight(ident)).await?;
-        Ok(found.filter(|stack| stack.status != "DELETE_COMPLETE"))
+        Ok(found.filter(|stack| !stack.is_gone()))
     }
 
     /// A stack with its outputs; none is a failure.
@@ -187,12 +192,15 @@ fn outputs(stack: &Stack) -> Outputs {
 
 /// Deletes the stack and waits until Heat has let go of it.
 pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
-    let Some(stack) = ctx.stack().await? else {
+    let Some(stack) = ctx.remains_of(&ctx.stack_ident()).await? else {
         ctx.cluster.stack_id = None;
         return Ok(Next::Done);
     };
     take_down(ctx, &stack).await
 }
+
+/// Pause while Heat removes what it has made for a stack, which it does with a token that ends with the cluster's trust.
+const LETTING_GO: TimeDelta = TimeDelta::seconds(1);
 
 /// Asks Heat once to delete a stack that is there, and waits for it.
 pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail> {
@@ -200,6 +208,10 @@ pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail
     if status == "DELETE_IN_PROGRESS" {
         ctx.revive(stack).await?;
         return Ok(Next::Wait(ctx.deps.poll_interval()));
+    }
+    if status == "DELETE_COMPLETE" {
+        ctx.revive(stack).await?;
+        return Ok(Next::Wait(LETTING_GO));
     }
     // A failed delete that this very step asked for is a result, not a reason to ask again.
     if status == "DELETE_FAILED" && ctx.op.attempt > 0 {

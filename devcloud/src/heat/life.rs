@@ -150,7 +150,7 @@ fn finish_delete(world: &mut World, stack: &mut Stack) {
     }
     match failure {
         None => {
-            stack.deleted = Some(Utc::now());
+            stack.deleted = (!world.heat_holds_deleted).then(Utc::now);
             stack.enter(Action::Delete, Status::Complete, "Stack DELETE completed successfully");
         }
         Some(failure) => {

@@ -174,6 +174,14 @@ impl Stacks {
         self.rows.values().filter(|stack| stack.deleted.is_none()).map(|stack| stack.name.clone()).collect()
     }
 
+    /// Lets go of all stacks whose resources are gone.
+    pub(crate) fn let_go(&mut self) {
+        let emptied = |stack: &&mut Stack| stack.action == Action::Delete && stack.status == Status::Complete;
+        for stack in self.rows.values_mut().filter(emptied) {
+            stack.deleted.get_or_insert_with(Utc::now);
+        }
+    }
+
     /// Forgets the oldest deleted stacks beyond those that are remembered.
     pub(crate) fn forget(&mut self) {
         let deleted = self.rows.values().filter(|stack| stack.deleted.is_some()).count();
