@@ -91,7 +91,7 @@ def authority_findings(root, folder, signs):
         return
     if serialization.load_pem_private_key(key.read_bytes(), None).public_key() != load(root, folder, "ca").public_key():
         yield "the authority's key is another one's"
-    if key.stat().st_mode & 0o077:
+    if key.stat().st_mode & 0o007:
         yield "others may read the authority's key"
 
 
