@@ -106,7 +106,7 @@ async fn the_trust_stays_until_heat_has_let_go_of_the_stack() {
     let op = world.active(&uuid).await;
     while !world.cloud.census().servers.is_empty() {
         engine.advance(&op.id, &|| false).await.unwrap();
-        world.deps.clock.advance(MINUTE);
+        world.deps.clock.advance(Duration::from_secs(5));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for _ in 0..20 {
@@ -120,5 +120,20 @@ async fn the_trust_stays_until_heat_has_let_go_of_the_stack() {
     world.run_until_idle(&engine).await;
     assert_eq!(world.cluster(&uuid).await, None);
     assert_eq!(world.cloud.census(), before);
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_heat_that_never_lets_go_keeps_no_cluster() {
+    let world = World::new().await;
+    world.template().await;
+    let uuid = world.accept_create("held").await;
+    world.run_until_idle(&world.engine()).await;
+    world.cloud.let_heat_hold_deleted(true);
+    world.accept_delete(&uuid).await;
+    world.run_until_idle(&world.engine()).await;
+    assert_eq!(world.cluster(&uuid).await, None);
+    let census = world.cloud.census();
+    assert!(census.servers.is_empty() && census.trusts.is_empty());
     world.end().await;
 }

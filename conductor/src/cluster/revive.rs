@@ -90,7 +90,7 @@ fn unless_refused<T>(stack: &Stack, what: &str, answer: Result<T, Fail>) -> Resu
 }
 
 /// When the stack was begun or last changed.
-fn stack_moved(stack: &Stack) -> Option<DateTime<Utc>> {
+pub(super) fn stack_moved(stack: &Stack) -> Option<DateTime<Utc>> {
     time(stack.updated_time.as_deref()).max(time(stack.creation_time.as_deref()))
 }
 

@@ -201,6 +201,8 @@ pub(super) async fn delete_stack(ctx: &mut StepCtx) -> Result<Next, Fail> {
 
 /// Pause while Heat removes what it has made for a stack, which it does with a token that ends with the cluster's trust.
 const LETTING_GO: TimeDelta = TimeDelta::seconds(1);
+/// A Heat that has not let go so long after the deletion began never will, or never says so.
+const LET_GO_BY: TimeDelta = TimeDelta::minutes(20);
 
 /// Asks Heat once to delete a stack that is there, and waits for it.
 pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail> {
@@ -210,8 +212,7 @@ pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail
         return Ok(Next::Wait(ctx.deps.poll_interval()));
     }
     if status == "DELETE_COMPLETE" {
-        ctx.revive(stack).await?;
-        return Ok(Next::Wait(LETTING_GO));
+        return let_go(ctx, stack).await;
     }
     // A failed delete that this very step asked for is a result, not a reason to ask again.
     if status == "DELETE_FAILED" && ctx.op.attempt > 0 {
@@ -224,6 +225,18 @@ pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail
         Err(Fail::Fatal(error)) => Err(Fail::retry_conflict(error)),
         Err(fail) => Err(fail),
     }
+}
+
+/// Waits until Heat has removed what it had made for a stack without resources. Asked to delete it again, it goes on with
+/// that.
+async fn let_go(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail> {
+    let began = super::revive::stack_moved(stack);
+    if began.is_some_and(|began| ctx.deps.clock.now() - began > LET_GO_BY) {
+        tracing::warn!(stack.id, "Heat does not let go of the stack: a trust and a project of its own may be left");
+        return Ok(Next::Done);
+    }
+    ctx.revive(stack).await?;
+    Ok(Next::Wait(LETTING_GO))
 }
 
 /// Upstream's words for a stack that somebody removed behind our back.
