@@ -1,7 +1,8 @@
 """Kills the conductor at every step of a cluster's operations: when the step has done its work and is about to say so.
 
-The work of a step is stored by one update of the operation's row. Whoever has that row locked sees the update wait, kills
-the conductor, and has the database forget what was not committed; the step is then run again from its beginning.
+All that is stored of an operation is an update of its row. That row is locked from before the conductor knows of the
+operation to its end, by two connections in turn: when an update waits, the other connection queues behind it, and the
+first lets go. So none passes unseen, and what waits to be stored is lost when the conductor is killed just then.
 """
 
 import contextlib
@@ -12,12 +13,12 @@ from urllib.parse import unquote, urlsplit
 import pymysql
 
 WAIT_SECONDS = 900
-# How long a step's work may take; the lease is longer.
-WORK_SECONDS = 10
 LIVE = "SELECT seq FROM rs_operation WHERE state = 'active'"
 # By nothing that an update changes: a lock of an index that moves ends in a deadlock.
-LOCKED = "SELECT kind, step, state = 'active' AND lease_until > UTC_TIMESTAMP(6) FROM rs_operation WHERE seq = %s FOR UPDATE"
-WAITING = "SELECT id, info FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND info LIKE 'UPDATE %%rs_operation%%'"
+LOCKED = "SELECT kind, step, state = 'active', lease_until > UTC_TIMESTAMP(6) FROM rs_operation WHERE seq = %s FOR UPDATE"
+WAITING = "SELECT id, info FROM information_schema.processlist WHERE id <> CONNECTION_ID() AND info LIKE %s"
+UPDATES = "UPDATE %rs_operation%"
+QUEUES = "SELECT kind, step, % FOR UPDATE"
 RUN_OUT = "UPDATE rs_operation SET lease_until = UTC_TIMESTAMP(6) - INTERVAL 1 SECOND WHERE seq = %s"
 
 
@@ -34,71 +35,82 @@ class Executioner:
 
     def __init__(self, service, database):
         self.service = service
-        self.lock = connect(database)
-        self.look = connect(database)
+        self.holder, self.spare, self.look = (connect(database) for _ in range(3))
         self.killed = {}
 
     def close(self):
-        self.lock.close()
-        self.look.close()
+        for one in (self.holder, self.spare, self.look):
+            one.close()
 
-    def until(self, done, request):
-        """Kills from before the request is made until it is done; asks for that every second, and for the step all the time."""
+    def carry_out(self, request):
+        """Makes a request, and kills until its operation has ended."""
         end = time.monotonic() + WAIT_SECONDS
-        with ThreadPoolExecutor(1) as beside:
+        with ThreadPoolExecutor(2) as beside:
+            self.service.pause("conductor")
             asking = beside.submit(request)
-            asked = 0
-            while True:
-                if asking.done() and time.monotonic() - asked > 1:
-                    asking.result()
-                    if done():
-                        return
-                    asked = time.monotonic()
-                assert time.monotonic() < end, self.killed
-                if not self.strike():
-                    # Nobody is at work: what comes next is a claim, and then a step of many statements.
-                    time.sleep(0.002)
-
-    def strike(self):
-        """Looks at the operation once, with its row locked, and kills in a step that is new; whether somebody is at work."""
-        with self.lock.cursor() as cursor:
             try:
-                if not cursor.execute(LIVE):
-                    return False
-                [seq] = cursor.fetchone()
-                cursor.execute(LOCKED, seq)
-                kind, step, at_work = cursor.fetchone()
-                if at_work and step not in self.killed.get(kind, []) and self.commits():
-                    self.kill(cursor, seq, kind, step)
-                return bool(at_work)
+                seq = self.accepted(asking, end)
+                row = self.take(self.holder, seq)
             finally:
-                self.lock.rollback()
+                self.service.resume("conductor")
+            while row[2]:
+                assert time.monotonic() < end, (row, self.killed)
+                row = self.pass_on(beside, seq, row)
+            self.holder.rollback()
+            asking.result()
 
-    def commits(self):
-        """Waits until the step's work waits to be stored; `False` when it is something else that waits, which may go on."""
-        end = time.monotonic() + WORK_SECONDS
-        while time.monotonic() < end:
-            waiting = self.waiting()
-            if waiting:
-                return any("`step_since` =" in info or "`finished_at` =" in info for info in waiting.values())
+    def accepted(self, asking, end):
+        while True:
+            found = self.ask(LIVE)
+            if found:
+                return found[0][0]
+            if asking.done():
+                asking.result()
+            assert time.monotonic() < end, "no operation came of the request"
+            time.sleep(0.01)
+
+    def pass_on(self, beside, seq, row):
+        """Lets an update pass that waits, or kills who has sent it; the row as it is then."""
+        kind, step, _, at_work = row
+        waiting = dict(self.ask(WAITING, UPDATES))
+        if not waiting:
             time.sleep(0.005)
-        return False
+            return row
+        stores = any("`step_since` =" in info or "`finished_at` =" in info for info in waiting.values())
+        if stores and at_work and step not in self.killed.get(kind, []):
+            return self.kill(waiting, seq, kind, step)
+        queued = beside.submit(self.take, self.spare, seq)
+        while not (queued.done() or self.ask(WAITING, QUEUES)):
+            time.sleep(0.002)
+        self.holder.rollback()
+        self.holder, self.spare = self.spare, self.holder
+        return queued.result()
 
-    def waiting(self):
-        with self.look.cursor() as cursor:
-            cursor.execute(WAITING)
-            return dict(cursor.fetchall())
-
-    def kill(self, cursor, seq, kind, step):
+    def kill(self, waiting, seq, kind, step):
         """The first lease runs out by its time; the others are ended by hand, which saves the wait."""
         self.service.kill("conductor")
-        with self.look.cursor() as other:
-            for connection in self.waiting():
-                with contextlib.suppress(pymysql.MySQLError):
-                    other.execute("KILL %s", connection)
+        for connection in waiting:
+            with contextlib.suppress(pymysql.MySQLError):
+                self.ask("KILL %s", connection)
         if self.killed:
-            cursor.execute(RUN_OUT, seq)
-            self.lock.commit()
-        self.lock.rollback()
+            with self.holder.cursor() as cursor:
+                cursor.execute(RUN_OUT, seq)
+            self.holder.commit()
         self.killed.setdefault(kind, []).append(step)
+        row = self.take(self.holder, seq)
         self.service.start("conductor")
+        return row
+
+    @staticmethod
+    def take(connection, seq):
+        """Locks the row; kind, step, whether it is live, and whether somebody works on it."""
+        with connection.cursor() as cursor:
+            cursor.execute(LOCKED, seq)
+            return cursor.fetchone()
+
+    def ask(self, *words):
+        with self.look.cursor() as cursor:
+            cursor.execute(*words)
+            found = cursor.fetchall()
+        self.look.rollback()
+        return found

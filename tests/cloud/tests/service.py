@@ -123,6 +123,12 @@ class Service:
         process.kill()
         process.wait()
 
+    def pause(self, name):
+        self.processes[name].send_signal(signal.SIGSTOP)
+
+    def resume(self, name):
+        self.processes[name].send_signal(signal.SIGCONT)
+
     def log(self, name):
         return (self.folder / f"{name}.log").read_text(errors="replace")[-6000:]
 
