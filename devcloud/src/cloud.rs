@@ -229,6 +229,11 @@ impl DevCloud {
         }
     }
 
+    /// Heat fails to delete the next stacks, so many of them, and keeps all that is in them.
+    pub fn let_deletions_fail(&self, times: u32) {
+        self.running.shared.world().deletions_to_fail = times;
+    }
+
     /// Every node there is has reported that it is ready.
     pub fn report_all_ready(&self) {
         crate::heat::report_to_all(&mut self.running.shared.world());

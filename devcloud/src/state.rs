@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) heat_is_dead: bool,
     /// Stacks whose resources are gone stay, as they do while Heat removes the trust it has made for one.
     pub(crate) heat_holds_deleted: bool,
+    /// How many more stacks cannot be deleted.
+    pub(crate) deletions_to_fail: u32,
     pub(crate) directory: Directory,
     pub(crate) stacks: Stacks,
     pub(crate) addresses: Addresses,
@@ -75,6 +77,7 @@ impl World {
             settings,
             heat_is_dead: false,
             heat_holds_deleted: false,
+            deletions_to_fail: 0,
             directory: Directory::new(origin),
             stacks: Stacks::default(),
             addresses: Addresses::default(),

@@ -146,7 +146,8 @@ pub struct Operation {
     /// What to do.
     pub kind: OperationKind,
     /// Desired values, by kind; see [`ResizeParams`] and [`UpgradeParams`]. Node group operations have the
-    /// uuid of the group under `nodegroup`; an empty object for create, rotations and delete.
+    /// uuid of the group under `nodegroup`; an empty object for create, rotations and delete. What removes things also
+    /// counts here how often it has asked Heat once more.
     pub params: serde_json::Value,
     /// Where it is in its life.
     pub state: OperationState,

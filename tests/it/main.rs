@@ -9,6 +9,7 @@ mod credentials;
 #[path = "../database/mod.rs"]
 mod database;
 mod deaths;
+mod deletions;
 mod discovery;
 mod faults;
 mod flows;

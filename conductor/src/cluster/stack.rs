@@ -204,8 +204,14 @@ const LETTING_GO: TimeDelta = TimeDelta::seconds(1);
 /// A Heat that has not let go so long after the deletion began never will, or never says so.
 const LET_GO_BY: TimeDelta = TimeDelta::minutes(20);
 
-/// Asks Heat once to delete a stack that is there, and waits for it.
-pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail> {
+/// How often Heat is asked once more for a deletion that failed. It loses races with itself: what a failed update had not
+/// ended yet deletes the same resources, and the deletion ends with `resource with id 30 not found`.
+const ONCE_MORE: u64 = 2;
+/// Where an operation counts that, by the stack's id.
+const REPEATS: &str = "repeated_deletes";
+
+/// Has Heat delete a stack that is there, and waits for it.
+pub(super) async fn take_down(ctx: &mut StepCtx, stack: &Stack) -> Result<Next, Fail> {
     let status = stack.status.as_str();
     if status == "DELETE_IN_PROGRESS" {
         ctx.revive(stack).await?;
@@ -214,10 +220,13 @@ pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail
     if status == "DELETE_COMPLETE" {
         return let_go(ctx, stack).await;
     }
-    // A failed delete that this very step asked for is a result, not a reason to ask again.
-    if status == "DELETE_FAILED" && ctx.op.attempt > 0 {
-        let reason = ctx.stack_failure(stack).await;
-        return Err(Fail::Fatal(Error::Refused(format!("Stack {} could not be deleted: {reason}", stack.name))));
+    if status == "DELETE_FAILED" {
+        let reason = format!("Stack {} could not be deleted: {}", stack.name, ctx.stack_failure(stack).await);
+        if !count_repeat(ctx, &stack.id).await? {
+            return Err(Fail::Fatal(Error::Refused(reason)));
+        }
+        tracing::warn!(stack.id, reason, "asking Heat once more");
+        ctx.op.reason = Some(reason);
     }
     let id = &stack.id;
     match ctx.with_any_anew(|session| async move { session.heat().delete(id).await }).await {
@@ -225,6 +234,16 @@ pub(super) async fn take_down(ctx: &StepCtx, stack: &Stack) -> Result<Next, Fail
         Err(Fail::Fatal(error)) => Err(Fail::retry_conflict(error)),
         Err(fail) => Err(fail),
     }
+}
+
+/// Whether Heat is to be asked once more for this deletion; counted before it hears of it. The last failure ends the count,
+/// so that whoever retries the operation has as many again.
+async fn count_repeat(ctx: &mut StepCtx, stack_id: &str) -> Result<bool, Fail> {
+    let repeats = ctx.op.params[REPEATS][stack_id].as_u64().unwrap_or(0) + 1;
+    let allowed = repeats <= ONCE_MORE;
+    ctx.op.params[REPEATS][stack_id] = if allowed { json!(repeats) } else { Value::Null };
+    let kept = ctx.deps.store.record_params(&ctx.op, ctx.deps.clock.now()).await?;
+    if kept { Ok(allowed) } else { Err(Fail::Lost) }
 }
 
 /// Waits until Heat has removed what it had made for a stack without resources. Asked to delete it again, it goes on with

@@ -143,6 +143,14 @@ fn finish(world: &mut World, stack: &mut Stack, outcome: Result<Option<player::E
 }
 
 fn finish_delete(world: &mut World, stack: &mut Stack) {
+    if world.deletions_to_fail > 0 {
+        world.deletions_to_fail -= 1;
+        return stack.enter(
+            Action::Delete,
+            Status::Failed,
+            "Resource DELETE failed: NotFound: resource with id 30 not found",
+        );
+    }
     let served = stack.endpoint.take().is_some();
     let failure = release::level(world, &mut stack.level);
     if served {
