@@ -147,7 +147,7 @@ pub struct Operation {
     pub kind: OperationKind,
     /// Desired values, by kind; see [`ResizeParams`] and [`UpgradeParams`]. Node group operations have the
     /// uuid of the group under `nodegroup`; an empty object for create, rotations and delete. What removes things also
-    /// counts here how often it has asked Heat once more.
+    /// notes here the stacks whose deletion it has asked for once more.
     pub params: serde_json::Value,
     /// Where it is in its life.
     pub state: OperationState,

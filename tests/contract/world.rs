@@ -192,12 +192,12 @@ impl World {
         self.undo("stack", async move {
             let heat = session.heat();
             heat.delete(&id).await.map_err(|error| error.to_string())?;
-            let (begun, mut once_more) = (Instant::now(), 2);
+            let (begun, mut once_more) = (Instant::now(), true);
             while let Some(stack) = heat.stack(&id).await.map_err(|error| error.to_string())? {
                 match stack.status.as_str() {
                     "DELETE_COMPLETE" => break,
-                    "DELETE_FAILED" if once_more > 0 => {
-                        once_more -= 1;
+                    "DELETE_FAILED" if once_more => {
+                        once_more = false;
                         heat.delete(&id).await.map_err(|error| error.to_string())?;
                     }
                     "DELETE_FAILED" => return Err(stack.status_reason.unwrap_or_default()),

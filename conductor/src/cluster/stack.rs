@@ -204,13 +204,13 @@ const LETTING_GO: TimeDelta = TimeDelta::seconds(1);
 /// A Heat that has not let go so long after the deletion began never will, or never says so.
 const LET_GO_BY: TimeDelta = TimeDelta::minutes(20);
 
-/// How often Heat is asked once more for a deletion that failed. It loses races with itself: what a failed update had not
-/// ended yet deletes the same resources, and the deletion ends with `resource with id 30 not found`.
-const ONCE_MORE: u64 = 2;
-/// Where an operation counts that, by the stack's id.
-const REPEATS: &str = "repeated_deletes";
+/// Stacks, by their ids, whose failed deletion an operation has asked Heat for once more.
+const REPEATED: &str = "repeated_deletes";
 
 /// Has Heat delete a stack that is there, and waits for it.
+///
+/// What Heat could not delete it is asked for once more, because it loses races with itself: what a failed update had not
+/// ended yet deletes the same resources, and the deletion fails with `resource with id 30 not found`.
 pub(super) async fn take_down(ctx: &mut StepCtx, stack: &Stack) -> Result<Next, Fail> {
     let status = stack.status.as_str();
     if status == "DELETE_IN_PROGRESS" {
@@ -222,7 +222,7 @@ pub(super) async fn take_down(ctx: &mut StepCtx, stack: &Stack) -> Result<Next, 
     }
     if status == "DELETE_FAILED" {
         let reason = format!("Stack {} could not be deleted: {}", stack.name, ctx.stack_failure(stack).await);
-        if !count_repeat(ctx, &stack.id).await? {
+        if !may_repeat(ctx, &stack.id).await? {
             return Err(Fail::Fatal(Error::Refused(reason)));
         }
         tracing::warn!(stack.id, reason, "asking Heat once more");
@@ -236,14 +236,13 @@ pub(super) async fn take_down(ctx: &mut StepCtx, stack: &Stack) -> Result<Next, 
     }
 }
 
-/// Whether Heat is to be asked once more for this deletion; counted before it hears of it. The last failure ends the count,
-/// so that whoever retries the operation has as many again.
-async fn count_repeat(ctx: &mut StepCtx, stack_id: &str) -> Result<bool, Fail> {
-    let repeats = ctx.op.params[REPEATS][stack_id].as_u64().unwrap_or(0) + 1;
-    let allowed = repeats <= ONCE_MORE;
-    ctx.op.params[REPEATS][stack_id] = if allowed { json!(repeats) } else { Value::Null };
+/// Whether Heat is to be asked once more for this deletion, which is noted before it hears of it. The failure after that
+/// ends the note, so that whoever retries the operation has one more, too.
+async fn may_repeat(ctx: &mut StepCtx, stack_id: &str) -> Result<bool, Fail> {
+    let may = ctx.op.params[REPEATED][stack_id] != true;
+    ctx.op.params[REPEATED][stack_id] = json!(may);
     let kept = ctx.deps.store.record_params(&ctx.op, ctx.deps.clock.now()).await?;
-    if kept { Ok(allowed) } else { Err(Fail::Lost) }
+    if kept { Ok(may) } else { Err(Fail::Lost) }
 }
 
 /// Waits until Heat has removed what it had made for a stack without resources. Asked to delete it again, it goes on with
