@@ -137,3 +137,44 @@ async fn a_heat_that_never_lets_go_keeps_no_cluster() {
     assert!(census.servers.is_empty() && census.trusts.is_empty());
     world.end().await;
 }
+
+/// One stack that nobody lets go of is given up while another is still being deleted, whose resources the cluster's own
+/// stack has to outlive.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_given_up_ends_the_wait_for_nothing_else() {
+    let world = World::with(|settings| settings.play_nodes = false).await;
+    world.template().await;
+    let uuid = world.accept_create("held").await;
+    world.run_until_idle(&world.engine()).await;
+    for name in ["first", "second"] {
+        world.accept_nodegroup_create(&uuid, name, 1).await;
+        world.run_until_idle(&world.engine()).await;
+    }
+    world.cloud.let_heat_hold_deleted(true);
+    let cluster = world.store.cluster(&store::Scope::All, &domain::Ident::of(&uuid)).await.unwrap();
+    let stack = |name| cluster.nodegroups.iter().find(|group| group.name == name).unwrap().stack_id.clone().unwrap();
+    let (first, second) = (stack("first"), stack("second"));
+    let somebody = crate::mishaps::somebody(&world).await;
+    let emptied = async |stack: &str| {
+        while somebody.heat().stack(stack).await.unwrap().unwrap().status != "DELETE_COMPLETE" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    somebody.heat().delete(&second).await.unwrap();
+    emptied(&second).await;
+    world.cloud.set_stack_delay(Duration::from_secs(10));
+    world.accept_delete(&uuid).await;
+    let (op, engine) = (world.active(&uuid).await, world.engine());
+    for _ in 0..100 {
+        engine.advance(&op.id, &|| false).await.unwrap();
+        world.deps.clock.advance(Duration::from_secs(20));
+    }
+    assert_eq!(somebody.heat().stack(&first).await.unwrap().unwrap().status, "DELETE_IN_PROGRESS");
+    assert_eq!(world.active(&uuid).await.step, "delete_node_groups");
+    world.cloud.let_heat_hold_deleted(false);
+    world.cloud.set_stack_delay(Duration::ZERO);
+    emptied(&first).await;
+    world.run_until_idle(&engine).await;
+    assert_eq!(world.cluster(&uuid).await, None);
+    world.end().await;
+}

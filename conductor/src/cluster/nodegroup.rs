@@ -114,7 +114,11 @@ pub(super) async fn delete_node_groups(ctx: &mut StepCtx) -> Result<Next, Fail> 
     let further: Vec<NodeGroup> = ctx.groups.iter().filter(|group| !group.is_default).cloned().collect();
     for group in &further {
         match ctx.remains_of(&ctx.group_ident(group)).await? {
-            Some(stack) => next = take_down(ctx, &stack).await?,
+            Some(stack) => {
+                if let wait @ Next::Wait(_) = take_down(ctx, &stack).await? {
+                    next = wait;
+                }
+            }
             None => ctx.groups.iter_mut().filter(|own| own.uuid == group.uuid).for_each(|own| own.stack_id = None),
         }
     }
