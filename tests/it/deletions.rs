@@ -79,7 +79,7 @@ async fn what_heat_cannot_delete_at_all_is_told_and_each_retry_begins_anew() {
     world.end().await;
 }
 
-/// A stack that an earlier deletion left is asked for, also when Heat does not answer at first.
+/// A stack that an earlier deletion left is asked for, also when Heat does not answer a look or a request at first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failure_of_before_is_not_taken_for_the_answer() {
     let world = World::new().await;
@@ -91,7 +91,10 @@ async fn a_failure_of_before_is_not_taken_for_the_answer() {
     world.run_until_idle(&world.engine()).await;
     assert_kept(&world, &uuid).await;
     world.accept_delete(&uuid).await;
-    world.cloud.inject(devcloud::Fault::once("heat", "GET", "/stacks/", devcloud::Effect::Refuse(503)));
+    for method in ["GET", "DELETE"] {
+        let outage = devcloud::Fault::once("heat", method, "/stacks/", devcloud::Effect::Refuse(503));
+        world.cloud.inject(devcloud::Fault { times: 5, ..outage });
+    }
     world.run_until_idle(&world.engine()).await;
     assert_eq!(world.cluster(&uuid).await, None);
     assert_eq!(world.cloud.census(), before);

@@ -220,29 +220,36 @@ pub(super) async fn take_down(ctx: &mut StepCtx, stack: &Stack) -> Result<Next, 
     if status == "DELETE_COMPLETE" {
         return let_go(ctx, stack).await;
     }
-    if status == "DELETE_FAILED" {
+    let (id, failed) = (&stack.id, status == "DELETE_FAILED");
+    if failed {
         let reason = format!("Stack {} could not be deleted: {}", stack.name, ctx.stack_failure(stack).await);
-        if !may_repeat(ctx, &stack.id).await? {
+        if ctx.op.params[REPEATED][id] == true {
+            note_repeats(ctx, Value::Null).await?;
             return Err(Fail::Fatal(Error::Refused(reason)));
         }
         tracing::warn!(stack.id, reason, "asking Heat once more");
         ctx.op.reason = Some(reason);
     }
-    let id = &stack.id;
     match ctx.with_any_anew(|session| async move { session.heat().delete(id).await }).await {
-        Ok(_) => Ok(Next::Wait(ctx.deps.poll_interval())),
+        Ok(_) => {
+            if failed {
+                let mut repeats = ctx.op.params[REPEATED].clone();
+                repeats[id] = json!(true);
+                note_repeats(ctx, repeats).await?;
+            }
+            Ok(Next::Wait(ctx.deps.poll_interval()))
+        }
         Err(Fail::Fatal(error)) => Err(Fail::retry_conflict(error)),
         Err(fail) => Err(fail),
     }
 }
 
-/// Whether Heat is to be asked once more for this deletion, which is noted before it hears of it. The failure after that
-/// ends the note, so that whoever retries the operation has one more, too.
-async fn may_repeat(ctx: &mut StepCtx, stack_id: &str) -> Result<bool, Fail> {
-    let may = ctx.op.params[REPEATED][stack_id] != true;
-    ctx.op.params[REPEATED][stack_id] = json!(may);
+/// Notes which stacks Heat has been asked for once more, only once it has taken that: who dies or gets no answer asks again.
+/// The failure after that ends all notes, so that whoever retries the operation has one more for each, too.
+async fn note_repeats(ctx: &mut StepCtx, repeats: Value) -> Result<(), Fail> {
+    ctx.op.params[REPEATED] = repeats;
     let kept = ctx.deps.store.record_params(&ctx.op, ctx.deps.clock.now()).await?;
-    if kept { Ok(may) } else { Err(Fail::Lost) }
+    if kept { Ok(()) } else { Err(Fail::Lost) }
 }
 
 /// Waits until Heat has removed what it had made for a stack without resources. Asked to delete it again, it goes on with
